@@ -1,0 +1,240 @@
+//! Matches and targets, one file each: what its options are and how they print.
+//!
+//! To add one, write its file (a struct, [`Extension::read`], [`Extension::write`]) and name it in
+//! the table below; nothing else in this crate knows the extensions one by one.
+
+use crate::syntax::{ArgumentError, Arguments, OptionText, OptionWriter};
+use crate::types::Text;
+
+/// What a match or target does in this crate: take its options and print them.
+pub(crate) trait Extension {
+    /// Takes an option when it is one of this extension's; `Ok(false)` leaves it to others.
+    fn read(&mut self, option: &mut Arguments<'_>) -> Result<bool, ArgumentError>;
+
+    /// The options in the order and form that iptables-save 1.8.9 prints.
+    fn write(&self, out: &mut OptionWriter);
+
+    /// What is missing once all options are read, such as `--to-destination` of DNAT.
+    fn missing(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+impl<T: Extension> Extension for Box<T> {
+    fn read(&mut self, option: &mut Arguments<'_>) -> Result<bool, ArgumentError> {
+        (**self).read(option)
+    }
+
+    fn write(&self, out: &mut OptionWriter) {
+        (**self).write(out);
+    }
+
+    fn missing(&self) -> Option<&'static str> {
+        (**self).missing()
+    }
+}
+
+/// Writes the enum of all extensions of one kind and the dispatch over it.
+macro_rules! extension_table {
+    (
+        $(#[$doc:meta])*
+        $kind:ident {
+            $( $(#[$variant_doc:meta])* $name:literal $(| $alias:literal)* => $variant:ident($payload:ty), )*
+        }
+        also { $( $(#[$also_doc:meta])* $also:ident $(($also_payload:ty))?, )* }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum $kind {
+            $( $(#[$variant_doc])* $variant($payload), )*
+            $( $(#[$also_doc])* $also $(($also_payload))?, )*
+        }
+
+        impl $kind {
+            /// The extension of this name, without options yet.
+            pub(crate) fn open(name: &[u8]) -> Option<Self> {
+                match std::str::from_utf8(name).ok()? {
+                    $( $name $(| $alias)* => Some($kind::$variant(Default::default())), )*
+                    _ => None,
+                }
+            }
+
+            fn extension(&self) -> Option<(&'static str, &dyn Extension)> {
+                match self {
+                    $( $kind::$variant(extension) => Some(($name, extension)), )*
+                    _ => None,
+                }
+            }
+
+            /// Offers an option to the extension; `Ok(false)` when it is not one of its own.
+            pub(crate) fn read(&mut self, option: &mut Arguments<'_>) -> Result<bool, ArgumentError> {
+                match self {
+                    $( $kind::$variant(extension) => extension.read(option), )*
+                    _ => Ok(false),
+                }
+            }
+
+            /// What its options still lack.
+            pub(crate) fn missing(&self) -> Option<&'static str> {
+                self.extension().and_then(|(_, extension)| extension.missing())
+            }
+
+            /// Its options as iptables-save 1.8.9 prints them.
+            pub fn options(&self) -> Vec<OptionText> {
+                let mut out = OptionWriter::default();
+                if let Some((_, extension)) = self.extension() {
+                    extension.write(&mut out);
+                }
+                out.into_options()
+            }
+
+            /// The names of all extensions in the table.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+        }
+    };
+}
+
+macro_rules! modules {
+    ($($module:ident),* $(,)?) => {
+        $( mod $module; pub use $module::*; )*
+    };
+}
+
+modules!(
+    addrtype, comment, connmark, conntrack, icmp, icmp6, mark, multiport, nfacct, owner, physdev, recent, sctp,
+    set, state, statistic, tcp, udp,
+);
+modules!(ct, dnat, log, masquerade, nflog, notrack, redirect, reject, set_connmark, set_mark, snat);
+
+extension_table! {
+    /// A match of a rule, `-m NAME` and its options.
+    Match {
+        /// `-m addrtype`
+        "addrtype" => Addrtype(AddrtypeMatch),
+        /// `-m comment`
+        "comment" => Comment(CommentMatch),
+        /// `-m connmark`
+        "connmark" => Connmark(ConnmarkMatch),
+        /// `-m conntrack`
+        "conntrack" => Conntrack(Box<ConntrackMatch>),
+        /// `-m icmp`
+        "icmp" => Icmp(IcmpMatch),
+        /// `-m icmp6`
+        "icmp6" | "icmpv6" | "ipv6-icmp" => Icmp6(Icmp6Match),
+        /// `-m mark`
+        "mark" => Mark(MarkMatch),
+        /// `-m multiport`
+        "multiport" => Multiport(MultiportMatch),
+        /// `-m nfacct`
+        "nfacct" => Nfacct(NfacctMatch),
+        /// `-m owner`
+        "owner" => Owner(OwnerMatch),
+        /// `-m physdev`
+        "physdev" => Physdev(Box<PhysdevMatch>),
+        /// `-m recent`
+        "recent" => Recent(Box<RecentMatch>),
+        /// `-m sctp`
+        "sctp" => Sctp(SctpMatch),
+        /// `-m set`
+        "set" => Set(Box<SetMatch>),
+        /// `-m state`
+        "state" => State(StateMatch),
+        /// `-m statistic`
+        "statistic" => Statistic(StatisticMatch),
+        /// `-m tcp`
+        "tcp" => Tcp(TcpMatch),
+        /// `-m udp`
+        "udp" => Udp(UdpMatch),
+    }
+    also {
+        /// A part of the rule that was not understood, kept word for word.
+        Unknown(Box<UnknownPart>),
+    }
+}
+
+extension_table! {
+    /// What a rule does with a packet that it matches.
+    Target {
+        /// `-j CONNMARK`
+        "CONNMARK" => Connmark(ConnmarkTarget),
+        /// `-j CT`
+        "CT" => Ct(Box<CtTarget>),
+        /// `-j DNAT`
+        "DNAT" => Dnat(Box<DnatTarget>),
+        /// `-j LOG`
+        "LOG" => Log(Box<LogTarget>),
+        /// `-j MARK`
+        "MARK" => Mark(MarkTarget),
+        /// `-j MASQUERADE`
+        "MASQUERADE" => Masquerade(MasqueradeTarget),
+        /// `-j NFLOG`
+        "NFLOG" => Nflog(Box<NflogTarget>),
+        /// `-j NOTRACK`
+        "NOTRACK" => Notrack(NotrackTarget),
+        /// `-j REDIRECT`
+        "REDIRECT" => Redirect(RedirectTarget),
+        /// `-j REJECT`
+        "REJECT" => Reject(RejectTarget),
+        /// `-j SNAT`
+        "SNAT" => Snat(Box<SnatTarget>),
+    }
+    also {
+        /// No `-j` and no `-g`: the rule counts and the packet goes on.
+        None,
+        /// `-j ACCEPT`
+        Accept,
+        /// `-j DROP`
+        Drop,
+        /// `-j RETURN`
+        Return,
+        /// `-j QUEUE`
+        Queue,
+        /// `-j CHAIN`: walks the chain and comes back behind this rule.
+        Jump(Text),
+        /// `-g CHAIN`: walks the chain and comes back where this rule's chain would.
+        Goto(Text),
+        /// A target that was not understood, kept word for word.
+        Unknown(Box<UnknownPart>),
+    }
+}
+
+impl Match {
+    /// The name behind `-m`.
+    pub fn name(&self) -> std::borrow::Cow<'_, str> {
+        match (self.extension(), self) {
+            (Some((name, _)), _) => name.into(),
+            (None, Match::Unknown(part)) => part.module.as_ref().map_or("".into(), Text::to_str),
+            (None, _) => "".into(),
+        }
+    }
+}
+
+impl Target {
+    /// The name behind `-j` or `-g`; empty when there is none.
+    pub fn name(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Target::None => "".into(),
+            Target::Accept => "ACCEPT".into(),
+            Target::Drop => "DROP".into(),
+            Target::Return => "RETURN".into(),
+            Target::Queue => "QUEUE".into(),
+            Target::Jump(chain) | Target::Goto(chain) => chain.to_str(),
+            Target::Unknown(part) => part.module.as_ref().map_or("".into(), Text::to_str),
+            _ => self.extension().map_or("".into(), |(name, _)| name.into()),
+        }
+    }
+}
+
+/// A part of a rule that was not understood.
+///
+/// An evaluator must answer "unknown" where it decides, never "matches" and never "does not".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownPart {
+    /// The match or target whose options these are, where that is known.
+    pub module: Option<Text>,
+    /// The words as they stand in the dump.
+    pub text: Text,
+    /// Where they stand: bytes from the start of the dump.
+    pub span: crate::Span,
+}

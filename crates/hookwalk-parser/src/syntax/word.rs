@@ -1,0 +1,132 @@
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+/// One word of a line, as `iptables-restore` splits it: blanks part words, a double quote opens a
+/// part in which blanks count and `\` escapes, and the closing quote ends the word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Word {
+    /// Offset of the first byte in the line, the opening quote included.
+    pub(crate) start: u32,
+    /// Offset behind the last byte, the closing quote included.
+    pub(crate) end: u32,
+    quoting: Quoting,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quoting {
+    None,
+    /// Quotes around, nothing escaped inside.
+    Around,
+    /// Escapes inside, or a quote in the middle.
+    Inside,
+    /// The closing quote is missing.
+    Open,
+}
+
+impl Word {
+    /// The word without its quotes and escapes.
+    pub(crate) fn text<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
+        let raw = self.raw(line);
+        match self.quoting {
+            Quoting::None => Cow::Borrowed(raw),
+            Quoting::Around => Cow::Borrowed(raw.get(1..raw.len() - 1).unwrap_or_default()),
+            Quoting::Inside | Quoting::Open => Cow::Owned(unescape(raw)),
+        }
+    }
+
+    /// The word as it stands in the line.
+    pub(crate) fn raw<'l>(&self, line: &'l [u8]) -> &'l [u8] {
+        line.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// The word when nothing about it is quoted: quoted text is never an option or a `!`.
+    pub(crate) fn bare<'l>(&self, line: &'l [u8]) -> &'l [u8] {
+        if self.quoting == Quoting::None { self.raw(line) } else { b"" }
+    }
+
+    /// Whether the closing quote is missing.
+    pub(crate) fn is_open(&self) -> bool {
+        self.quoting == Quoting::Open
+    }
+}
+
+fn unescape(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut bytes = raw.iter().copied();
+    let mut quoted = false;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\\' if quoted => out.extend(bytes.next()),
+            _ => out.push(byte),
+        }
+    }
+    out
+}
+
+/// Splits a line into words, from the offset `from` on.
+pub(crate) fn split_words(line: &[u8], from: usize, words: &mut Vec<Word>) {
+    words.clear();
+    let mut at = from;
+    loop {
+        let rest = line.get(at..).unwrap_or_default();
+        let Some(blanks) = rest.iter().position(|&b| !is_blank(b)) else { return };
+        let start = at + blanks;
+        let (end, quoting) = word_end(line, start);
+        words.push(Word { start: offset(start), end: offset(end), quoting });
+        at = end;
+    }
+}
+
+fn word_end(line: &[u8], start: usize) -> (usize, Quoting) {
+    let rest = line.get(start..).unwrap_or_default();
+    let stop = rest.iter().position(|&b| is_blank(b) || b == b'"').unwrap_or(rest.len());
+    if rest.get(stop) != Some(&b'"') {
+        return (start + stop, Quoting::None);
+    }
+    let mut quoting = if stop == 0 { Quoting::Around } else { Quoting::Inside };
+    let mut at = stop + 1;
+    loop {
+        let inside = rest.get(at..).unwrap_or_default();
+        match memchr2(b'"', b'\\', inside) {
+            None => return (line.len(), Quoting::Open),
+            Some(found) if inside.get(found) == Some(&b'"') => return (start + at + found + 1, quoting),
+            Some(found) => {
+                quoting = Quoting::Inside;
+                at += found + 2;
+            }
+        }
+    }
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Offsets are 32 bits wide because a dump of 4 GiB or more is refused before it is split.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        split_words(line.as_bytes(), 0, &mut words);
+        words.iter().map(|w| String::from_utf8(w.text(line.as_bytes()).into_owned()).unwrap()).collect()
+    }
+
+    #[test]
+    fn quoting_as_iptables_restore_reads_it() {
+        assert_eq!(words(r#"-m comment --comment "a b" -j X"#), ["-m", "comment", "--comment", "a b", "-j", "X"]);
+        assert_eq!(words(r#"AC"CE"PT"#), ["ACCE", "PT"]);
+        assert_eq!(words(r#""a \"q\" \' \\ b""#), [r#"a "q" ' \ b"#]);
+        assert_eq!(words(r"a\b 'c"), [r"a\b", "'c"]);
+        assert_eq!(words("\"\"\t x "), ["", "x"]);
+        assert_eq!(words("\"open end"), ["open end"]);
+        assert_eq!(words("\"ends in \\"), ["ends in "]);
+    }
+}
