@@ -1,0 +1,106 @@
+use hookwalk_parser::types::Family;
+use hookwalk_parser::{Dump, Rule};
+
+use crate::host::Host;
+use crate::outcome::Walk;
+use crate::packet::Packet;
+use crate::problem::Problem;
+use crate::program::Program;
+use crate::walk::{self, Limits};
+
+/// The rules of one node, ready to walk packets.
+///
+/// ```
+/// use hookwalk_engine::{Engine, Host, Packet, Verdict};
+/// let dump = hookwalk_parser::parse("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n");
+/// let host = Host::default().with_node_address("192.168.50.10".parse().unwrap());
+/// let engine = Engine::new(vec![dump], host);
+/// let packet = Packet::new("10.0.0.5".parse().unwrap(), "10.0.1.7".parse().unwrap())
+///     .arriving_by("cni0".parse().unwrap());
+/// let walk = engine.walk(&packet).unwrap();
+/// let outcome = &walk.cases[0].outcomes[0];
+/// assert_eq!(outcome.verdict, Verdict::Dropped);
+/// assert_eq!(outcome.decided_by.as_ref().unwrap().to_string(), "filter/FORWARD/policy");
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    dumps: Vec<Dump>,
+    host: Host,
+    v4: Program,
+    v6: Program,
+    problems: Vec<Problem>,
+    limits: Limits,
+}
+
+/// A packet that cannot be walked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WalkError {
+    /// Source and destination are of two families.
+    #[error("`{src}` and `{dst}` are of two families")]
+    TwoFamilies {
+        /// The source.
+        src: std::net::IpAddr,
+        /// The destination.
+        dst: std::net::IpAddr,
+    },
+}
+
+impl Engine {
+    /// Compiles the dumps of one node: both families, or parts of one.
+    ///
+    /// What the kernel would refuse to load is in [`problems`](Engine::problems); a walk that comes
+    /// to such a place answers "unknown".
+    pub fn new(dumps: Vec<Dump>, host: Host) -> Self {
+        let mut problems = Vec::new();
+        let v4 = Program::compile(&dumps, Family::V4, &mut problems);
+        let v6 = Program::compile(&dumps, Family::V6, &mut problems);
+        problems.sort_by_key(|problem| (problem.dump(), problem.line()));
+        problems.dedup();
+        Engine { dumps, host, v4, v6, problems, limits: Limits::default() }
+    }
+
+    /// The same engine with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The dumps it was made from.
+    pub fn dumps(&self) -> &[Dump] {
+        &self.dumps
+    }
+
+    /// The host it was made with.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// What the kernel would refuse to load, by dump and line.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// What becomes of a packet: every outcome, with its exact probability.
+    pub fn walk(&self, packet: &Packet) -> Result<Walk, WalkError> {
+        let program = match packet.family() {
+            Some(Family::V4) => &self.v4,
+            Some(Family::V6) => &self.v6,
+            None => return Err(WalkError::TwoFamilies { src: packet.src, dst: packet.dst }),
+        };
+        Ok(walk::walk(self, program, packet, self.limits))
+    }
+
+    /// The rule that a report names.
+    pub fn rule(&self, rule: &crate::outcome::RuleRef) -> Option<&Rule> {
+        let dump = self.dumps.get(rule.dump)?;
+        let number = rule.rule?.checked_sub(1)? as usize;
+        dump.tables()
+            .iter()
+            .rev()
+            .filter(|table| table.name == rule.table)
+            .find_map(|table| table.chains.iter().find(|c| c.name == rule.chain)?.rules.get(number))
+            .filter(|found| rule.line.is_none_or(|line| line == found.line))
+    }
+}

@@ -1,0 +1,56 @@
+use std::net::IpAddr;
+
+use hookwalk_parser::extensions::{AddressType, AddressTypes, AddrtypeMatch};
+use hookwalk_parser::types::Negatable;
+
+use super::Answer;
+use crate::packet::InterfaceName;
+use crate::question::{Field, Question, Ranges};
+use crate::walk::View;
+
+pub(super) fn test(m: &AddrtypeMatch, view: &View<'_>) -> Answer {
+    let limit = if m.limit_iface_in {
+        Some(view.in_interface())
+    } else if m.limit_iface_out {
+        Some(view.out_interface())
+    } else {
+        None
+    };
+    let one = |types: Option<Negatable<AddressTypes>>, address: IpAddr| match types {
+        None => Answer::Yes,
+        Some(types) => match limit {
+            None => address_type(types.value, address, view),
+            Some(interface) => limited(types.value, address, interface, view),
+        }
+        .negate(types.negated),
+    };
+    one(m.src_type, view.state.src).and(|| one(m.dst_type, view.state.dst))
+}
+
+fn address_type(types: AddressTypes, address: IpAddr, view: &View<'_>) -> Answer {
+    match view.host.address_type(address) {
+        Some(kind) => types.contains(kind).into(),
+        None => view.ask(Question::Number { field: Field::TypeOf(address), wanted: Ranges::types(types.iter()) }),
+    }
+}
+
+/// With `--limit-iface-*` an address is LOCAL only when that interface holds it
+/// (kernel: net/ipv4/fib_frontend.c, `inet_dev_addr_type`).
+fn limited(types: AddressTypes, address: IpAddr, interface: Option<InterfaceName>, view: &View<'_>) -> Answer {
+    let kind = view.host.address_type(address);
+    let is_local_or_unknown = kind.is_none_or(|kind| kind == AddressType::Local);
+    if !is_local_or_unknown {
+        return kind.is_some_and(|kind| types.contains(kind)).into();
+    }
+    match (view.host.interface_addresses(), interface) {
+        (Some(all), Some(interface)) => {
+            let on_it = all.iter().any(|own| own.interface == interface && own.address() == address);
+            types.contains(if on_it { AddressType::Local } else { AddressType::Unicast }).into()
+        }
+        _ => {
+            let by = interface.map_or_else(|| "that interface".to_owned(), |name| format!("`{name}`"));
+            let text = format!("{address} is of type {types} on {by}");
+            view.ask(Question::Opaque { text, seen: view.state.rewrites })
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use std::net::IpAddr;
+
+use hookwalk_parser::extensions::{ConntrackMatch, CtTarget, Direction, StateMatch};
+use hookwalk_parser::types::{ConnState, ConnStates, MaskedAddress, Negatable, PortRange};
+
+use super::{Answer, Effect, ports};
+use crate::packet::PacketState;
+use crate::question::{Field, Question};
+use crate::walk::{State, View};
+
+pub(super) fn test_state(m: StateMatch, view: &View<'_>) -> Answer {
+    states(m.states, view)
+}
+
+fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> Answer {
+    let Some(wanted) = wanted else { return Answer::Yes };
+    let list = wanted.value;
+    let holds = match view.state.tracking {
+        PacketState::New => list.contains(ConnState::New),
+        PacketState::Invalid => list.contains(ConnState::Invalid),
+        PacketState::Untracked => list.contains(ConnState::Untracked),
+    };
+    // The source is rewritten behind every hook that could ask, so that SNAT shows from the second
+    // packet on.
+    let dnat = view.state.tracking == PacketState::New && view.state.dnat && list.contains(ConnState::Dnat);
+    Answer::from((holds || dnat) != wanted.negated)
+}
+
+/// kernel: net/netfilter/xt_conntrack.c, `conntrack_mt`. Without a connection every option but
+/// `--ctstate` is false, also with `!` before it.
+pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
+    let state = view.state;
+    let packet = view.packet;
+    let by_state = states(m.ctstate, view);
+    let asks_more = ConntrackMatch { ctstate: None, ..*m } != ConntrackMatch::default();
+    if !asks_more {
+        return by_state;
+    }
+    if state.tracking != PacketState::New {
+        return Answer::No;
+    }
+    let address = |wanted: Option<Negatable<MaskedAddress>>, address: IpAddr| {
+        Answer::from(wanted.is_none_or(|w| w.holds(|net| net.contains(address))))
+    };
+    let port = |wanted: Option<Negatable<PortRange>>, port: Option<u16>, field: Field| match wanted {
+        None => Answer::Yes,
+        Some(wanted) => ports::in_ranges(port, &[wanted.value], field, view).negate(wanted.negated),
+    };
+    by_state
+        .and(|| m.ctdir.is_none_or(|dir| dir == Direction::Original).into())
+        .and(|| m.ctproto.is_none_or(|wanted| wanted.holds(|p| *p == packet.protocol)).into())
+        .and(|| address(m.ctorigsrc, packet.src))
+        .and(|| address(m.ctorigdst, packet.dst))
+        .and(|| address(m.ctreplsrc, state.dst))
+        .and(|| address(m.ctrepldst, state.src))
+        .and(|| port(m.ctorigsrcport, packet.sport, Field::SourcePort))
+        .and(|| port(m.ctorigdstport, packet.dport, Field::DestinationPort))
+        .and(|| port(m.ctreplsrcport, state.dport, state.destination_port_field()))
+        .and(|| port(m.ctrepldstport, state.sport, state.source_port_field()))
+        .and(|| status(m, view))
+        .and(|| match m.ctexpire {
+            None => Answer::Yes,
+            Some(_) => {
+                view.ask(Question::Opaque { text: "--ctexpire".to_owned(), seen: state.rewrites })
+            }
+        })
+}
+
+/// The first packet of a connection has been neither answered nor confirmed.
+fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
+    const EXPECTED: u8 = 1;
+    match m.ctstatus {
+        None => Answer::Yes,
+        Some(wanted) if wanted.value.0 & EXPECTED != 0 => {
+            let text = format!("--ctstatus {}", wanted.value);
+            view.ask(Question::Opaque { text, seen: view.state.rewrites }).negate(wanted.negated)
+        }
+        Some(wanted) if wanted.value.0 == 0 => Answer::from(!view.state.dnat).negate(wanted.negated),
+        Some(wanted) => Answer::No.negate(wanted.negated),
+    }
+}
+
+pub(super) fn apply_ct(t: &CtTarget, state: &mut State) -> Effect {
+    if t.notrack {
+        state.tracking = PacketState::Untracked;
+    }
+    Effect::Continue
+}
+
+pub(super) fn apply_notrack(state: &mut State) -> Effect {
+    state.tracking = PacketState::Untracked;
+    Effect::Continue
+}

@@ -1,0 +1,48 @@
+use hookwalk_parser::extensions::{AddressType, RejectTarget, RejectWith};
+use hookwalk_parser::types::{Family, Protocol, TcpFlags};
+
+use super::Effect;
+use crate::question::{Field, Question, Ranges};
+use crate::walk::{State, View};
+
+/// kernel: net/ipv4/netfilter/nf_reject_ipv4.c. Some packets get no answer and are just dropped.
+pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effect {
+    let family = Family::of(state.dst);
+    let with = t.with.unwrap_or(match family {
+        Family::V4 => RejectWith::IcmpPortUnreachable,
+        Family::V6 => RejectWith::Icmp6PortUnreachable,
+    });
+    if view.is_later_fragment() {
+        return Effect::Drop;
+    }
+    if with == RejectWith::TcpReset {
+        let answers = view.packet.protocol == Protocol::TCP && !view.packet.tcp_flags.contains(TcpFlags::RST);
+        return if answers { Effect::Reject(with) } else { Effect::Drop };
+    }
+    let kind = view.host.address_type(state.dst);
+    if matches!(kind, Some(AddressType::Broadcast | AddressType::Multicast)) {
+        return Effect::Drop;
+    }
+    match is_icmp_error(view) {
+        Ok(true) => Effect::Drop,
+        Ok(false) => Effect::Reject(with),
+        Err(question) => Effect::Ask(question),
+    }
+}
+
+/// Errors are not answered by errors (RFC 1122, 3.2.2; RFC 4443, 2.4).
+fn is_icmp_error(view: &View<'_>) -> Result<bool, Question> {
+    let errors: &[(u32, u32)] = match view.packet.protocol {
+        Protocol::ICMP => &[(3, 5), (11, 12)],
+        Protocol::ICMPV6 => &[(0, 127)],
+        _ => return Ok(false),
+    };
+    match view.packet.icmp_type {
+        Some(known) => Ok(errors.iter().any(|&(first, last)| (first..=last).contains(&u32::from(known)))),
+        None => {
+            let wanted = Ranges::new(errors.iter().map(|&(first, last)| (first << 8, (last << 8) + 0xff)));
+            let question = Question::Number { field: Field::IcmpTypeAndCode, wanted };
+            view.known(&question).map_or(Err(question), Ok)
+        }
+    }
+}

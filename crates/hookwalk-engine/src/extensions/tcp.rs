@@ -1,0 +1,18 @@
+use hookwalk_parser::extensions::TcpMatch;
+use hookwalk_parser::types::Protocol;
+
+use super::{Answer, ports};
+use crate::question::Question;
+use crate::walk::View;
+
+pub(super) fn test(m: &TcpMatch, view: &View<'_>) -> Answer {
+    ports::test_ports(Protocol::TCP, m.sport, m.dport, view)
+        .and(|| m.flags.is_none_or(|wanted| wanted.holds(|flags| flags.matches(view.packet.tcp_flags))).into())
+        .and(|| match m.tcp_option {
+            None => Answer::Yes,
+            Some(wanted) => {
+                let text = format!("--tcp-option {}", wanted.value);
+                view.ask(Question::Opaque { text, seen: 0 }).negate(wanted.negated)
+            }
+        })
+}

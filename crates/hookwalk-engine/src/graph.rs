@@ -1,0 +1,157 @@
+use hookwalk_parser::extensions::Target;
+use hookwalk_parser::{Backend, Table};
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+use rustc_hash::FxHashMap;
+
+use crate::problem::{Problem, Site};
+
+/// The chains of one table and the rules that lead from one to another.
+///
+/// It answers what is about the shape: which chains a jump can loop through, how deep jumps go.
+/// Packets do not walk it; they walk the flat program.
+pub(crate) struct ChainGraph {
+    graph: DiGraph<usize, Edge>,
+    /// For each chain, the number of the group of chains that reach each other.
+    component: Vec<usize>,
+    /// Whether the chain can be reached from itself.
+    in_loop: Vec<bool>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    rule: usize,
+}
+
+impl ChainGraph {
+    pub(crate) fn new(table: &Table, by_name: &FxHashMap<&[u8], usize>) -> Self {
+        let mut graph = DiGraph::with_capacity(table.chains.len(), table.chains.len());
+        let nodes: Vec<NodeIndex> = (0..table.chains.len()).map(|chain| graph.add_node(chain)).collect();
+        for (chain, from) in table.chains.iter().zip(&nodes) {
+            for (rule, target) in chain.rules.iter().map(|rule| &rule.target).enumerate() {
+                let (Target::Jump(name) | Target::Goto(name)) = target else { continue };
+                if let Some(to) = by_name.get(name.as_bytes()).and_then(|&chain| nodes.get(chain)) {
+                    graph.add_edge(*from, *to, Edge { rule });
+                }
+            }
+        }
+        let mut component = vec![0; nodes.len()];
+        let mut in_loop = vec![false; nodes.len()];
+        for (number, group) in tarjan_scc(&graph).into_iter().enumerate() {
+            let loops = group.len() > 1 || group.iter().any(|&node| graph.contains_edge(node, node));
+            for chain in group.into_iter().map(NodeIndex::index) {
+                if let (Some(component), Some(in_loop)) = (component.get_mut(chain), in_loop.get_mut(chain)) {
+                    (*component, *in_loop) = (number, loops);
+                }
+            }
+        }
+        ChainGraph { graph, component, in_loop }
+    }
+
+    /// Whether a jump between two chains can come back to the first.
+    pub(crate) fn closes_loop(&self, from: usize, to: usize) -> bool {
+        self.in_loop.get(from) == Some(&true) && self.component.get(from) == self.component.get(to)
+    }
+
+    /// The loops that the kernel would refuse: those that a built-in chain reaches. Loops that
+    /// nothing reaches load (kernel: net/ipv4/netfilter/ip_tables.c, `mark_source_chains`).
+    pub(crate) fn loops(&self, table: &Table, dump: usize) -> Vec<Problem> {
+        let reachable = self.reachable_from_hooks(table);
+        let mut told = vec![false; self.component.len()];
+        let mut loops = Vec::new();
+        for (chain, is_in_loop) in self.in_loop.iter().enumerate() {
+            let component = self.component.get(chain).copied().unwrap_or_default();
+            let Some(told) = told.get_mut(component) else { continue };
+            if !*is_in_loop || *told || reachable.get(chain) != Some(&true) {
+                continue;
+            }
+            *told = true;
+            let path = self.path_back(chain).into_iter().map(|(chain, rule)| site(table, dump, chain, rule)).collect();
+            loops.push(Problem::JumpLoop { path });
+        }
+        loops
+    }
+
+    /// nft carries at most 15 jumps (kernel: `NFT_JUMP_STACK_SIZE` 16), gotos included.
+    pub(crate) fn too_deep(&self, table: &Table, dump: usize) -> Option<Problem> {
+        const DEEPEST: usize = 15;
+        if table.backend != Some(Backend::Nft) || self.in_loop.contains(&true) {
+            return None;
+        }
+        let order = petgraph::algo::toposort(&self.graph, None).ok()?;
+        let mut depth = vec![0_usize; order.len()];
+        for node in order {
+            let here = depth.get(node.index()).copied().unwrap_or(0);
+            for to in self.graph.neighbors(node) {
+                if let Some(there) = depth.get_mut(to.index()) {
+                    *there = (*there).max(here + 1);
+                }
+            }
+        }
+        let (chain, depth) = depth.into_iter().enumerate().max_by_key(|&(_, depth)| depth)?;
+        let name = table.chains.get(chain)?;
+        (depth > DEEPEST).then(|| Problem::TooDeep {
+            table: table.name.clone(),
+            chain: name.name.clone(),
+            line: name.line,
+            depth,
+            dump,
+        })
+    }
+
+    fn reachable_from_hooks(&self, table: &Table) -> Vec<bool> {
+        let mut reachable = vec![false; table.chains.len()];
+        let mut stack: Vec<NodeIndex> = self
+            .graph
+            .node_indices()
+            .filter(|node| table.chains.get(node.index()).is_some_and(|c| table.is_builtin(c.name.as_bytes())))
+            .collect();
+        while let Some(node) = stack.pop() {
+            if let Some(seen) = reachable.get_mut(node.index())
+                && !std::mem::replace(seen, true)
+            {
+                stack.extend(self.graph.neighbors(node));
+            }
+        }
+        reachable
+    }
+
+    /// A shortest way from a chain back to itself: chains and the rules that lead on.
+    fn path_back(&self, chain: usize) -> Vec<(usize, usize)> {
+        let start = NodeIndex::new(chain);
+        let mut came_by: FxHashMap<NodeIndex, (NodeIndex, usize)> = FxHashMap::default();
+        let mut queue = std::collections::VecDeque::from([start]);
+        while let Some(node) = queue.pop_front() {
+            for edge in self.graph.edges(node) {
+                let to = edge.target();
+                if to == start {
+                    let mut path = vec![(node.index(), edge.weight().rule)];
+                    let mut at = node;
+                    while let Some(&(before, rule)) = came_by.get(&at).filter(|_| at != start) {
+                        path.push((before.index(), rule));
+                        at = before;
+                    }
+                    path.reverse();
+                    return path;
+                }
+                if to != start && !came_by.contains_key(&to) {
+                    came_by.insert(to, (node, edge.weight().rule));
+                    queue.push_back(to);
+                }
+            }
+        }
+        Vec::new()
+    }
+}
+
+fn site(table: &Table, dump: usize, chain: usize, rule: usize) -> Site {
+    let chain = table.chains.get(chain);
+    Site {
+        dump,
+        table: table.name.clone(),
+        chain: chain.map(|c| c.name.clone()).unwrap_or_default(),
+        rule: rule + 1,
+        line: chain.and_then(|c| c.rules.get(rule)).map_or(0, |r| r.line),
+    }
+}

@@ -1,0 +1,130 @@
+//! What a dump does not hold and a walk may need: the node's addresses, routes, sets and sysctls.
+//!
+//! Everything is optional. What is absent is unknown: a walk asks, and answers in cases.
+
+mod address;
+mod route;
+mod set;
+mod sysctl;
+
+use std::net::IpAddr;
+
+use hookwalk_parser::extensions::AddressType;
+use hookwalk_parser::types::Text;
+use rustc_hash::FxHashMap;
+
+pub use address::{InterfaceAddress, Scope};
+pub use route::{NextHop, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule};
+pub(crate) use route::{RouteKey, Routed, RoutingTables};
+pub use set::{AddressSet, SetEntry};
+pub use sysctl::Sysctls;
+
+/// The node around the dump.
+///
+/// ```
+/// use hookwalk_engine::Host;
+/// let host = Host::default().with_node_address("192.168.50.10".parse().unwrap());
+/// assert_eq!(host.is_local("192.168.50.10".parse().unwrap()), Some(true));
+/// assert_eq!(host.is_local("10.0.0.5".parse().unwrap()), Some(false));
+/// assert_eq!(Host::default().is_local("10.0.0.5".parse().unwrap()), None);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    node_addresses: Option<Vec<IpAddr>>,
+    interfaces: Option<Vec<InterfaceAddress>>,
+    routing: RoutingTables,
+    sets: FxHashMap<Text, AddressSet>,
+    /// Kernel settings; each has a default.
+    pub sysctls: Sysctls,
+}
+
+impl Host {
+    /// One of the node's own addresses. Together they are all of them, 127.0.0.0/8 and ::1 aside.
+    #[must_use]
+    pub fn with_node_address(mut self, address: IpAddr) -> Self {
+        self.node_addresses.get_or_insert_default().push(address);
+        self
+    }
+
+    /// The addresses of all interfaces, as `ip addr` lists them.
+    #[must_use]
+    pub fn with_interface_addresses(mut self, addresses: Vec<InterfaceAddress>) -> Self {
+        self.interfaces.get_or_insert_default().extend(addresses);
+        self
+    }
+
+    /// Routes of any tables, as `ip route show table all` lists them. Destinations that none of
+    /// them covers have no route.
+    #[must_use]
+    pub fn with_routes(mut self, routes: Vec<Route>) -> Self {
+        self.routing.add_routes(routes);
+        self
+    }
+
+    /// The routing rules, as `ip rule` lists them; without, the kernel's three.
+    #[must_use]
+    pub fn with_routing_rules(mut self, rules: Vec<RoutingRule>) -> Self {
+        self.routing.set_rules(rules);
+        self
+    }
+
+    /// A set by name; a second one of the same name adds its entries.
+    #[must_use]
+    pub fn with_set(mut self, name: Text, set: AddressSet) -> Self {
+        self.sets.insert(name, set);
+        self
+    }
+
+    /// The set of this name, where it is known.
+    pub fn set(&self, name: &Text) -> Option<&AddressSet> {
+        self.sets.get(name)
+    }
+
+    /// Whether an address is one of the node's own, where that is known.
+    pub fn is_local(&self, address: IpAddr) -> Option<bool> {
+        self.address_type(address).map(|kind| kind == AddressType::Local)
+    }
+
+    /// What the table `local` calls an address (kernel: net/ipv4/fib_frontend.c, `inet_addr_type`),
+    /// where that is known.
+    pub fn address_type(&self, address: IpAddr) -> Option<AddressType> {
+        if let Some(kind) = type_of_special(address) {
+            return Some(kind);
+        }
+        if let Some(kind) = self.routing.address_type(address) {
+            return Some(kind);
+        }
+        if let Some(interfaces) = &self.interfaces {
+            return Some(address::address_type(interfaces, address));
+        }
+        let own = self.node_addresses.as_ref()?;
+        Some(if own.contains(&address) { AddressType::Local } else { AddressType::Unicast })
+    }
+
+    /// The addresses of an interface, in order, where they are known.
+    pub(crate) fn interface_addresses(&self) -> Option<&[InterfaceAddress]> {
+        self.interfaces.as_deref()
+    }
+
+    /// The node's address of the same family, where it has exactly one.
+    pub(crate) fn only_node_address(&self, like: IpAddr) -> Option<IpAddr> {
+        let mut own = self.node_addresses.iter().flatten().filter(|own| own.is_ipv4() == like.is_ipv4());
+        own.next().copied().filter(|_| own.next().is_none())
+    }
+
+    pub(crate) fn routing(&self) -> &RoutingTables {
+        &self.routing
+    }
+}
+
+/// Addresses that need no table.
+fn type_of_special(address: IpAddr) -> Option<AddressType> {
+    match address {
+        IpAddr::V4(v4) if v4.is_multicast() => Some(AddressType::Multicast),
+        IpAddr::V4(v4) if v4.is_loopback() => Some(AddressType::Local),
+        IpAddr::V4(v4) if v4.is_broadcast() || v4.is_unspecified() => Some(AddressType::Broadcast),
+        IpAddr::V6(v6) if v6.is_multicast() => Some(AddressType::Multicast),
+        IpAddr::V6(v6) if v6.is_loopback() => Some(AddressType::Local),
+        _ => None,
+    }
+}

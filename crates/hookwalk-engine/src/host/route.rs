@@ -1,0 +1,240 @@
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hookwalk_parser::extensions::AddressType;
+use hookwalk_parser::types::{Family, MarkMask};
+use ipnet::IpNet;
+
+use crate::packet::InterfaceName;
+
+/// The number of a routing table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RouteTableId(
+    /// As `ip route show table N` takes it.
+    pub u32,
+);
+
+impl RouteTableId {
+    /// Where routes go that name no table.
+    pub const MAIN: RouteTableId = RouteTableId(254);
+    /// The node's own and broadcast addresses.
+    pub const LOCAL: RouteTableId = RouteTableId(255);
+    /// Looked up last.
+    pub const DEFAULT: RouteTableId = RouteTableId(253);
+}
+
+/// What a route does (ip-route(8), TYPE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RouteKind {
+    /// Sends on.
+    Unicast,
+    /// Delivers to this node.
+    Local,
+    /// Delivers as a broadcast.
+    Broadcast,
+    /// Delivers as a multicast.
+    Multicast,
+    /// Delivers to the nearest of several nodes.
+    Anycast,
+    /// Drops silently.
+    Blackhole,
+    /// Answers host unreachable.
+    Unreachable,
+    /// Answers administratively prohibited.
+    Prohibit,
+    /// Ends the lookup in its table.
+    Throw,
+}
+
+/// Where a route sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct NextHop {
+    /// The gateway; none when the destination is on the link.
+    pub via: Option<IpAddr>,
+    /// The interface.
+    pub interface: Option<InterfaceName>,
+}
+
+/// One route of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The table it stands in.
+    pub table: RouteTableId,
+    /// What it does.
+    pub kind: RouteKind,
+    /// Which destinations it covers.
+    destination: IpNet,
+    /// The lower one wins among routes of one prefix.
+    pub metric: u32,
+    /// Where it sends; several with `nexthop`.
+    pub next_hops: Vec<NextHop>,
+}
+
+impl Route {
+    /// A unicast route of the table `main`; none when the prefix is longer than the address.
+    pub fn new(destination: IpAddr, prefix_len: u8, next_hop: NextHop) -> Option<Self> {
+        let destination = IpNet::new(destination, prefix_len).ok()?.trunc();
+        let (table, kind) = (RouteTableId::MAIN, RouteKind::Unicast);
+        Some(Route { table, kind, destination, metric: 0, next_hops: vec![next_hop] })
+    }
+}
+
+/// One rule that chooses a table (ip-rule(8)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutingRule {
+    /// Lower ones come first.
+    pub priority: u32,
+    /// `not`: holds when the rest does not.
+    pub not: bool,
+    /// `from`: address and prefix length.
+    pub from: Option<(IpAddr, u8)>,
+    /// `to`: address and prefix length.
+    pub to: Option<(IpAddr, u8)>,
+    /// `fwmark`
+    pub fwmark: Option<MarkMask>,
+    /// `iif`; `lo` for packets of local processes.
+    pub in_interface: Option<InterfaceName>,
+    /// What it does when it holds.
+    pub action: RoutingAction,
+}
+
+/// What a routing rule does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutingAction {
+    /// Looks the destination up in a table.
+    Lookup(RouteTableId),
+    /// Drops silently.
+    Blackhole,
+    /// Answers network unreachable.
+    Unreachable,
+    /// Answers administratively prohibited.
+    Prohibit,
+    /// The rule has a selector that is not understood.
+    Unknown,
+}
+
+/// What routing makes of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Routed {
+    /// To this node.
+    Local,
+    /// To all on a link.
+    Broadcast,
+    /// On to a next hop; the interface is none where several are as good.
+    Forward(NextHop),
+    /// Nowhere.
+    Refused(&'static str),
+    /// The routes given do not tell.
+    Unknown,
+}
+
+/// What the choice of a route looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RouteKey {
+    pub(crate) src: IpAddr,
+    pub(crate) dst: IpAddr,
+    pub(crate) mark: u32,
+    pub(crate) in_interface: InterfaceName,
+}
+
+/// The tables and the rules that choose among them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RoutingTables {
+    /// Longest prefix first, then lowest metric.
+    tables: BTreeMap<RouteTableId, Vec<Route>>,
+    rules: Option<Vec<RoutingRule>>,
+}
+
+impl RoutingTables {
+    pub(super) fn add_routes(&mut self, routes: Vec<Route>) {
+        for route in routes {
+            self.tables.entry(route.table).or_default().push(route);
+        }
+        self.tables.entry(RouteTableId::MAIN).or_default();
+        for routes in self.tables.values_mut() {
+            routes.sort_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.metric));
+        }
+    }
+
+    pub(super) fn set_rules(&mut self, mut rules: Vec<RoutingRule>) {
+        rules.sort_by_key(|rule| rule.priority);
+        self.rules.get_or_insert_default().extend(rules);
+    }
+
+    /// Whether any routes are known.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.tables.is_empty()
+    }
+
+    /// Whether the routing rules are known, not the kernel's own assumed.
+    pub(crate) fn rules_are_known(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// What the table `local` says of an address, where that table is known for the address's family.
+    pub(super) fn address_type(&self, address: IpAddr) -> Option<AddressType> {
+        let local = self.tables.get(&RouteTableId::LOCAL)?;
+        let same_family = |route: &&Route| Family::of(route.destination.addr()) == Family::of(address);
+        local.iter().find(same_family)?;
+        Some(match local.iter().find(|route| route.destination.contains(&address)).map(|route| route.kind) {
+            Some(RouteKind::Local) => AddressType::Local,
+            Some(RouteKind::Broadcast) => AddressType::Broadcast,
+            Some(RouteKind::Multicast) => AddressType::Multicast,
+            Some(RouteKind::Anycast) => AddressType::Anycast,
+            _ => AddressType::Unicast,
+        })
+    }
+
+    /// Looks a destination up as the kernel does (net/ipv4/fib_rules.c): rules by priority, in each
+    /// table the longest prefix; a table without a route leaves it to the next rule.
+    pub(crate) fn route(&self, key: &RouteKey) -> Routed {
+        let default = [RouteTableId::LOCAL, RouteTableId::MAIN, RouteTableId::DEFAULT];
+        let Some(rules) = &self.rules else {
+            return default.into_iter().find_map(|table| self.lookup(table, key.dst)).unwrap_or(NO_ROUTE);
+        };
+        for rule in rules.iter().filter(|rule| rule.holds(key)) {
+            let routed = match rule.action {
+                RoutingAction::Lookup(table) => self.lookup(table, key.dst),
+                RoutingAction::Blackhole => Some(Routed::Refused("a routing rule `blackhole`")),
+                RoutingAction::Unreachable => Some(Routed::Refused("a routing rule `unreachable`")),
+                RoutingAction::Prohibit => Some(Routed::Refused("a routing rule `prohibit`")),
+                RoutingAction::Unknown => Some(Routed::Unknown),
+            };
+            if let Some(routed) = routed {
+                return routed;
+            }
+        }
+        NO_ROUTE
+    }
+
+    fn lookup(&self, table: RouteTableId, dst: IpAddr) -> Option<Routed> {
+        let route = self.tables.get(&table)?.iter().find(|route| route.destination.contains(&dst))?;
+        Some(match route.kind {
+            RouteKind::Local | RouteKind::Anycast => Routed::Local,
+            RouteKind::Broadcast | RouteKind::Multicast => Routed::Broadcast,
+            RouteKind::Unicast => Routed::Forward(match route.next_hops.as_slice() {
+                [only] => *only,
+                _ => NextHop::default(),
+            }),
+            RouteKind::Blackhole => Routed::Refused("a route `blackhole`"),
+            RouteKind::Unreachable => Routed::Refused("a route `unreachable`"),
+            RouteKind::Prohibit => Routed::Refused("a route `prohibit`"),
+            RouteKind::Throw => return None,
+        })
+    }
+}
+
+const NO_ROUTE: Routed = Routed::Refused("no route to the destination");
+
+impl RoutingRule {
+    fn holds(&self, key: &RouteKey) -> bool {
+        let within = |prefix: Option<(IpAddr, u8)>, address: IpAddr| {
+            prefix.is_none_or(|(net, len)| IpNet::new(net, len).is_ok_and(|net| net.contains(&address)))
+        };
+        let all = within(self.from, key.src)
+            && within(self.to, key.dst)
+            && self.fwmark.is_none_or(|wanted| wanted.matches(key.mark))
+            && self.in_interface.is_none_or(|wanted| wanted == key.in_interface);
+        all != self.not
+    }
+}

@@ -1,0 +1,202 @@
+use std::net::IpAddr;
+
+use hookwalk_parser::extensions::RejectWith;
+use hookwalk_parser::types::{PortRange, Text};
+
+use crate::packet::{InterfaceName, Packet};
+use crate::probability::Probability;
+use crate::program::Hook;
+
+/// What becomes of a packet: every outcome there can be.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Walk {
+    /// The packet walked.
+    pub packet: Packet,
+    /// What was assumed because nobody said otherwise, in words.
+    pub defaults: Vec<String>,
+    /// One case for each way in which the unknown can turn out; exactly one when nothing was.
+    pub cases: Vec<Case>,
+    /// Whether a limit was reached, so that something is left unexplored or merged.
+    pub truncated: bool,
+}
+
+/// The outcomes under one set of assumptions. Their probabilities and `unexplored` sum to exactly 1.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Case {
+    /// What is assumed.
+    pub assume: Vec<Assumption>,
+    /// What can happen then.
+    pub outcomes: Vec<Outcome>,
+    /// The probability of what was not walked.
+    pub unexplored: Probability,
+}
+
+/// The answer to something that neither dump nor host tells.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Assumption {
+    /// The rule that asks; none when routing does.
+    pub rule: Option<RuleRef>,
+    /// The question as a statement.
+    pub what: String,
+    /// Whether it is assumed to be true.
+    pub is: bool,
+}
+
+/// One thing that can happen to the packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// How likely it is, within its case.
+    pub probability: Probability,
+    /// What is assumed for this outcome alone: unknowns met behind a draw.
+    pub assume: Vec<Assumption>,
+    /// Where the packet ends.
+    pub verdict: Verdict,
+    /// Where a packet that is not delivered ends.
+    pub place: Option<Place>,
+    /// The rule or policy that ended it; delivered, the last accepting one of table filter.
+    pub decided_by: Option<RuleRef>,
+    /// The rule that rewrote the destination.
+    pub dnat_by: Option<RuleRef>,
+    /// The rule that rewrote the source.
+    pub snat_by: Option<RuleRef>,
+    /// The interface it came by.
+    pub in_interface: Option<InterfaceName>,
+    /// The interface it leaves by, where that is known.
+    pub out_interface: Option<InterfaceName>,
+    /// The source it has at the end; none when MASQUERADE chose one that is not known.
+    pub src: Option<IpAddr>,
+    /// The source port it has at the end.
+    pub sport: Option<u16>,
+    /// The destination it has at the end.
+    pub dst: IpAddr,
+    /// The destination port it has at the end.
+    pub dport: Option<u16>,
+    /// The mark it has at the end.
+    pub mark: u32,
+    /// The ports that the source port was drawn from.
+    pub sport_range: Option<PortRange>,
+    /// The ports that the destination port was drawn from.
+    pub dport_range: Option<PortRange>,
+    /// Whether its connection has the destination rewritten.
+    pub dnat: bool,
+    /// Whether its connection has the source rewritten.
+    pub snat: bool,
+    /// Whether MASQUERADE did that.
+    pub masquerade: bool,
+    /// What the answer of REJECT is.
+    pub reject_with: Option<RejectWith>,
+    /// Every rule whose matches all held, in order; none when outcomes were merged past the limit.
+    pub matched_rules: Option<Vec<RuleRef>>,
+    /// Rules that may have matched as well, without a difference to this outcome.
+    pub maybe_rules: Vec<RuleRef>,
+    /// The way in full: rules, ends of chains and policies, with the mark after each.
+    pub steps: Vec<WalkStep>,
+    /// What the dump does not hold and would have to for a certain verdict.
+    pub not_in_dump: Vec<String>,
+    /// Why the verdict is unknown, or why routing ended the packet, in words.
+    pub reason: Option<String>,
+}
+
+/// Where a packet ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Out by an interface, from another.
+    Forwarded,
+    /// Out by an interface, from a local process.
+    Sent,
+    /// At this node.
+    Local,
+    /// Nowhere, and nobody is told.
+    Dropped,
+    /// Nowhere, and the sender is told.
+    Rejected,
+    /// At a program that decides.
+    Queued,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Verdict {
+    /// The stable word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Forwarded => "forwarded",
+            Verdict::Sent => "sent",
+            Verdict::Local => "local",
+            Verdict::Dropped => "dropped",
+            Verdict::Rejected => "rejected",
+            Verdict::Queued => "queued",
+            Verdict::Unknown => "unknown",
+        }
+    }
+}
+
+/// Where a packet that is not delivered ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// At a hook.
+    Hook(Hook),
+    /// In the choice of a route.
+    Routing,
+}
+
+impl Place {
+    /// The stable word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Place::Hook(hook) => hook.name(),
+            Place::Routing => "routing",
+        }
+    }
+}
+
+/// A rule, or the policy of a chain, by its place in the dump.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RuleRef {
+    /// The index of the dump, as given to the engine.
+    pub dump: usize,
+    /// The table.
+    pub table: &'static str,
+    /// The chain.
+    pub chain: Text,
+    /// The number of the rule in its chain, from 1; none for the policy.
+    pub rule: Option<u32>,
+    /// The line of the dump, from 1; none when no line declares the chain.
+    pub line: Option<u32>,
+}
+
+/// `nat/KUBE-SERVICES/4`, or `filter/FORWARD/policy`.
+impl std::fmt::Display for RuleRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.rule {
+            Some(rule) => write!(f, "{}/{}/{rule}", self.table, self.chain),
+            None => write!(f, "{}/{}/policy", self.table, self.chain),
+        }
+    }
+}
+
+/// One step of a way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalkStep {
+    /// The rule, or the chain whose end was reached.
+    pub at: RuleRef,
+    /// What the step is.
+    pub kind: StepKind,
+    /// The mark after it.
+    pub mark: u32,
+}
+
+/// What a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepKind {
+    /// A rule whose matches all held.
+    Rule,
+    /// The end of a user chain: back to the rule behind the jump.
+    Return,
+    /// The policy of a built-in chain.
+    Policy,
+}

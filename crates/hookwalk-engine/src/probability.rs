@@ -1,0 +1,125 @@
+use std::fmt;
+
+use num_bigint::BigUint;
+
+/// An exact probability: a numerator over `2^(31 * draws)`.
+///
+/// The kernel draws 31 bits for each `statistic` match that it meets (net/netfilter/xt_statistic.c),
+/// so the product of m draws has the denominator 2^(31m). It is kept and printed unreduced.
+///
+/// ```
+/// use hookwalk_engine::Probability;
+/// let third = Probability::ONE.draw(715_827_883);
+/// assert_eq!(third.to_string(), "715827883/2147483648");
+/// let rest = Probability::ONE.draw_complement(715_827_883);
+/// assert_eq!(third.plus(&rest), Probability::ONE);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Probability {
+    numerator: BigUint,
+    draws: u32,
+}
+
+impl Probability {
+    /// Certainty, without a draw.
+    pub const ONE: Probability = Probability { numerator: BigUint::ONE, draws: 0 };
+    /// Impossibility, without a draw.
+    pub const ZERO: Probability = Probability { numerator: BigUint::ZERO, draws: 0 };
+
+    /// How many bits the kernel draws.
+    const BITS: u32 = 31;
+
+    /// The probability that this comes to pass and then a draw falls below `numerator` of 2^31.
+    #[must_use]
+    pub fn draw(&self, numerator: u32) -> Self {
+        Probability { numerator: &self.numerator * numerator, draws: self.draws + 1 }
+    }
+
+    /// The probability that this comes to pass and then a draw does not fall below `numerator` of 2^31.
+    #[must_use]
+    pub fn draw_complement(&self, numerator: u32) -> Self {
+        self.draw((1 << Self::BITS) - numerator.min(1 << Self::BITS))
+    }
+
+    /// The sum of two.
+    #[must_use]
+    pub fn plus(&self, other: &Probability) -> Self {
+        let draws = self.draws.max(other.draws);
+        Probability { numerator: self.scaled(draws) + other.scaled(draws), draws }
+    }
+
+    /// What is missing to certainty.
+    #[must_use]
+    pub fn complement(&self) -> Self {
+        let one = Probability::ONE.scaled(self.draws);
+        let numerator = if self.numerator > one { BigUint::ZERO } else { one - &self.numerator };
+        Probability { numerator, draws: self.draws }
+    }
+
+    /// Whether it cannot come to pass.
+    pub fn is_zero(&self) -> bool {
+        self.numerator == BigUint::ZERO
+    }
+
+    /// The numerator in decimal.
+    pub fn numerator(&self) -> String {
+        self.numerator.to_string()
+    }
+
+    /// How many draws the denominator counts.
+    pub fn draws(&self) -> u32 {
+        self.draws
+    }
+
+    /// The nearest `f64`, for showing.
+    pub fn to_f64(&self) -> f64 {
+        // The 64 leading bits are more than an f64 holds; powers of two are exact.
+        let bits = self.numerator.bits();
+        let shift = bits.saturating_sub(64);
+        let leading = (&self.numerator >> shift).iter_u64_digits().next().unwrap_or(0);
+        let exponent = i64::try_from(shift).unwrap_or(i64::MAX) - i64::from(self.draws) * i64::from(Self::BITS);
+        #[expect(clippy::cast_precision_loss, reason = "the value is for showing")]
+        let leading = leading as f64;
+        leading * 2_f64.powi(i32::try_from(exponent).unwrap_or(i32::MIN))
+    }
+
+    fn scaled(&self, draws: u32) -> BigUint {
+        &self.numerator << (u64::from(draws - self.draws) * u64::from(Self::BITS))
+    }
+}
+
+impl PartialEq for Probability {
+    fn eq(&self, other: &Self) -> bool {
+        let draws = self.draws.max(other.draws);
+        self.scaled(draws) == other.scaled(draws)
+    }
+}
+
+impl Eq for Probability {}
+
+/// `numerator/denominator`, not reduced.
+impl fmt::Display for Probability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.numerator, Probability::ONE.scaled(self.draws))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn showing_is_close_and_never_overflows() {
+        assert!((Probability::ONE.draw(429_496_730).to_f64() - 0.200_000_000_186).abs() < 1e-12);
+        let small = (0..100).fold(Probability::ONE, |p, _| p.draw(1));
+        assert!(small.to_f64() >= 0.0);
+        let near_one = (0..1000).fold(Probability::ONE, |p, _| p.draw((1 << 31) - 1));
+        assert!((near_one.to_f64() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn complement_sums_to_one() {
+        let p = Probability::ONE.draw(3).draw_complement(7);
+        assert_eq!(p.plus(&p.complement()), Probability::ONE);
+    }
+}

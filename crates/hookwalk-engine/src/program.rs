@@ -1,0 +1,302 @@
+use hookwalk_parser::extensions::Target;
+use hookwalk_parser::types::{Family, Text};
+use hookwalk_parser::{Chain, Dump, Policy, Rule, Table, TableEnd};
+use rustc_hash::FxHashMap;
+
+use crate::graph::ChainGraph;
+use crate::problem::{Problem, Site};
+
+/// A point at which the kernel hands a packet to the tables (netfilter.org, "hooks").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hook {
+    /// On arrival, before routing.
+    Prerouting,
+    /// Before delivery to this node.
+    Input,
+    /// Between two interfaces.
+    Forward,
+    /// Sent by this node.
+    Output,
+    /// Before leaving.
+    Postrouting,
+}
+
+impl Hook {
+    /// The name of the built-in chains of this hook.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Hook::Prerouting => "PREROUTING",
+            Hook::Input => "INPUT",
+            Hook::Forward => "FORWARD",
+            Hook::Output => "OUTPUT",
+            Hook::Postrouting => "POSTROUTING",
+        }
+    }
+
+    const ALL: [Hook; 5] = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting];
+}
+
+/// The tables, in the order of their priority where several meet at one hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TableName {
+    /// Before connection tracking.
+    Raw,
+    /// Marks and header fields.
+    Mangle,
+    /// Address translation.
+    Nat,
+    /// Accept or not.
+    Filter,
+    /// SELinux marks.
+    Security,
+}
+
+impl TableName {
+    /// The name behind `*` in a dump.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TableName::Raw => "raw",
+            TableName::Mangle => "mangle",
+            TableName::Nat => "nat",
+            TableName::Filter => "filter",
+            TableName::Security => "security",
+        }
+    }
+
+    pub(crate) const ALL: [TableName; 5] =
+        [TableName::Raw, TableName::Mangle, TableName::Nat, TableName::Filter, TableName::Security];
+
+    /// Whether the table has a chain at a hook.
+    pub(crate) const fn has_hook(self, hook: Hook) -> bool {
+        match self {
+            TableName::Raw => matches!(hook, Hook::Prerouting | Hook::Output),
+            TableName::Mangle => true,
+            TableName::Nat => !matches!(hook, Hook::Forward),
+            TableName::Filter | TableName::Security => matches!(hook, Hook::Input | Hook::Forward | Hook::Output),
+        }
+    }
+}
+
+/// The index of a chain in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ChainId(u32);
+
+/// The index of a rule in the program; rules of a chain follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RuleId(pub(crate) u32);
+
+impl RuleId {
+    /// The rule behind this one.
+    pub(crate) const fn next(self) -> RuleId {
+        RuleId(self.0 + 1)
+    }
+}
+
+/// The rules of one family as one flat array, jumps resolved.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Program {
+    rules: Vec<Step>,
+    chains: Vec<CompiledChain>,
+    /// Which chain a table has at a hook, by table and hook.
+    hooks: [[Entry; 5]; 5],
+    /// Which tables a dump has, at least in part.
+    has_table: [bool; 5],
+}
+
+/// What the dumps say of one table at one hook.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Nothing stands there, and the dump is whole: packets pass.
+    #[default]
+    Empty,
+    /// The built-in chain.
+    Chain(ChainId),
+    /// The dumps do not hold it and might.
+    NotInDump,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledChain {
+    pub(crate) place: ChainPlace,
+    pub(crate) table: TableName,
+    pub(crate) first: RuleId,
+    /// Behind the last rule.
+    pub(crate) end: RuleId,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) is_builtin: bool,
+    /// Rules before which text is missing, with its line.
+    pub(crate) gaps: Vec<(RuleId, u32)>,
+}
+
+/// Where a chain stands in the dumps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChainPlace {
+    pub(crate) dump: u32,
+    table: u32,
+    chain: u32,
+}
+
+/// One rule, as far as the way of a packet through the chains depends on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) chain: ChainId,
+    pub(crate) go: Go,
+}
+
+/// Where a packet goes that matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Go {
+    /// To the next rule.
+    On,
+    Accept,
+    Drop,
+    Return,
+    Jump(ChainId),
+    Goto(ChainId),
+    /// The target itself tells.
+    Target,
+    /// To a chain that is not there.
+    Missing,
+    /// Round in a loop.
+    Loop,
+}
+
+impl Program {
+    /// Compiles what the dumps hold of one family.
+    pub(crate) fn compile(dumps: &[Dump], family: Family, problems: &mut Vec<Problem>) -> Program {
+        let mut program = Program::default();
+        let covers = |table: &Table| table.family.is_none_or(|known| known == family);
+        let whole = dumps.iter().any(|dump| dump.is_whole() && dump.tables().iter().any(covers));
+        for name in TableName::ALL {
+            // Of two tables of one name the later one holds: that is what restoring them leaves.
+            let found = dumps.iter().enumerate().rev().find_map(|(dump, d)| {
+                let is_it = |t: &&(usize, &Table)| t.1.name == name.name() && covers(t.1);
+                d.tables().iter().enumerate().rev().collect::<Vec<_>>().iter().find(is_it).map(|&(at, t)| (dump, at, t))
+            });
+            match found {
+                Some((_, _, table)) if table.end == TableEnd::Incompatible => program.not_in_dump(name),
+                Some((dump, at, table)) => program.add_table(name, dump, at, table, problems),
+                None if whole => {}
+                None => program.not_in_dump(name),
+            }
+        }
+        program
+    }
+
+    fn not_in_dump(&mut self, name: TableName) {
+        for hook in Hook::ALL.into_iter().filter(|&hook| name.has_hook(hook)) {
+            self.set_entry(name, hook, Entry::NotInDump);
+        }
+    }
+
+    fn add_table(&mut self, name: TableName, dump: usize, at: usize, table: &Table, problems: &mut Vec<Problem>) {
+        let by_name: FxHashMap<&[u8], usize> =
+            table.chains.iter().enumerate().map(|(chain, c)| (c.name.as_bytes(), chain)).collect();
+        let graph = ChainGraph::new(table, &by_name);
+        problems.extend(graph.loops(table, dump));
+        problems.extend(graph.too_deep(table, dump));
+
+        if let Some(has_table) = self.has_table.get_mut(name as usize) {
+            *has_table = true;
+        }
+        let base = id(self.chains.len());
+        for hook in Hook::ALL.into_iter().filter(|&hook| name.has_hook(hook)) {
+            let entry = match by_name.get(hook.name().as_bytes()) {
+                Some(&chain) => Entry::Chain(ChainId(base + id(chain))),
+                None if matches!(table.end, TableEnd::Commit) => Entry::Empty,
+                None => Entry::NotInDump,
+            };
+            self.set_entry(name, hook, entry);
+        }
+        for (number, chain) in table.chains.iter().enumerate() {
+            let here = ChainId(base + id(number));
+            let first = id(self.rules.len());
+            for (index, rule) in chain.rules.iter().enumerate() {
+                let resolve = |target: &Text, go: fn(ChainId) -> Go| match by_name.get(target.as_bytes()) {
+                    Some(&to) if graph.closes_loop(number, to) => Go::Loop,
+                    Some(&to) => go(ChainId(base + id(to))),
+                    None => Go::Missing,
+                };
+                let go = match &rule.target {
+                    Target::None => Go::On,
+                    Target::Accept => Go::Accept,
+                    Target::Drop => Go::Drop,
+                    Target::Return => Go::Return,
+                    Target::Jump(target) => resolve(target, Go::Jump),
+                    Target::Goto(target) => resolve(target, Go::Goto),
+                    _ => Go::Target,
+                };
+                if let (Go::Missing, Target::Jump(target) | Target::Goto(target)) = (go, &rule.target)
+                    && table.end != TableEnd::Fragment
+                {
+                    let (table, chain) = (table.name.clone(), chain.name.clone());
+                    let site = Site { dump, table, chain, rule: index + 1, line: rule.line };
+                    problems.push(Problem::MissingChain { site, target: target.clone() });
+                }
+                self.rules.push(Step { chain: here, go });
+            }
+            self.chains.push(CompiledChain {
+                place: ChainPlace { dump: id(dump), table: id(at), chain: id(number) },
+                table: name,
+                first: RuleId(first),
+                end: RuleId(id(self.rules.len())),
+                policy: chain.policy,
+                is_builtin: table.is_builtin(chain.name.as_bytes()),
+                gaps: chain.gaps.iter().map(|gap| (RuleId(first + id(gap.after)), gap.line)).collect(),
+            });
+        }
+    }
+
+    fn set_entry(&mut self, table: TableName, hook: Hook, entry: Entry) {
+        if let Some(place) = self.hooks.get_mut(table as usize).and_then(|hooks| hooks.get_mut(hook as usize)) {
+            *place = entry;
+        }
+    }
+
+    /// What a table has at a hook.
+    pub(crate) fn entry(&self, table: TableName, hook: Hook) -> Entry {
+        self.hooks.get(table as usize).and_then(|hooks| hooks.get(hook as usize)).copied().unwrap_or_default()
+    }
+
+    /// Whether a dump has the table, at least in part.
+    pub(crate) fn has_table(&self, table: TableName) -> bool {
+        self.has_table.get(table as usize) == Some(&true)
+    }
+
+    pub(crate) fn chain(&self, chain: ChainId) -> Option<&CompiledChain> {
+        self.chains.get(chain.0 as usize)
+    }
+
+    pub(crate) fn step(&self, rule: RuleId) -> Option<&Step> {
+        self.rules.get(rule.0 as usize)
+    }
+
+    /// How many rules the program has.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+}
+
+impl CompiledChain {
+    /// The chain as the dump has it.
+    pub(crate) fn source<'d>(&self, dumps: &'d [Dump]) -> Option<&'d Chain> {
+        let ChainPlace { dump, table, chain } = self.place;
+        dumps.get(dump as usize)?.tables().get(table as usize)?.chains.get(chain as usize)
+    }
+
+    /// A rule as the dump has it.
+    pub(crate) fn rule<'d>(&self, dumps: &'d [Dump], rule: RuleId) -> Option<&'d Rule> {
+        self.source(dumps)?.rules.get((rule.0 - self.first.0) as usize)
+    }
+
+    /// The number of a rule in its chain, from 1.
+    pub(crate) const fn number(&self, rule: RuleId) -> u32 {
+        rule.0 - self.first.0 + 1
+    }
+}
+
+/// Dumps are below 4 GiB and a rule takes some bytes, so that every index fits.
+fn id(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+

@@ -1,0 +1,291 @@
+//! Reads the tree of a walk as cases.
+//!
+//! A case is one way in which the unknown can turn out, with all draws in it. A question before any
+//! draw makes two cases. A question behind a draw belongs to the outcomes behind it alone: the cases
+//! are put together so that each answer to it is in some case, not so that each answer meets each
+//! answer to every other one, which would double the cases with every endpoint.
+
+use super::arena::List;
+use super::explore::{Node, NodeId, Tree};
+use super::facts::QuestionId;
+use super::way::{PathKind, Way};
+use crate::probability::Probability;
+use crate::program::RuleId;
+
+/// One case, its outcomes newest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CaseNodes {
+    /// Answers before any draw.
+    pub(super) assume: Vec<(QuestionId, bool, Option<RuleId>)>,
+    pub(super) leaves: Vec<Leaf>,
+    /// Every answer of the case, before and behind draws.
+    answers: Vec<(QuestionId, bool)>,
+}
+
+/// An end of the tree as an outcome of one case.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf {
+    pub(super) node: NodeId,
+    /// Answers behind a draw.
+    pub(super) assume: Vec<(QuestionId, bool, Option<RuleId>)>,
+    /// Ends that another answer would have led to, with the same result.
+    pub(super) alike: Vec<NodeId>,
+}
+
+/// What is known of the nodes from above.
+pub(super) struct Weights {
+    pub(super) probability: Vec<Probability>,
+    below_draw: Vec<bool>,
+}
+
+impl Weights {
+    fn new(tree: &Tree) -> Weights {
+        let mut weights = Weights {
+            probability: vec![Probability::ZERO; tree.nodes.len()],
+            below_draw: vec![false; tree.nodes.len()],
+        };
+        weights.set(0, Probability::ONE, false);
+        for (at, node) in tree.nodes.iter().enumerate() {
+            let below = weights.below_draw.get(at).copied().unwrap_or_default();
+            match *node {
+                Node::End(_) | Node::Unexplored => {}
+                Node::Draw { numerator, yes, no } => {
+                    let here = weights.take(at);
+                    if let Some(yes) = yes {
+                        weights.set(yes, here.draw(numerator), true);
+                    }
+                    if let Some(no) = no {
+                        weights.set(no, here.draw_complement(numerator), true);
+                    }
+                }
+                Node::Ask { yes, no, .. } => {
+                    let here = weights.take(at);
+                    weights.set(yes, here.clone(), below);
+                    weights.set(no, here, below);
+                }
+            }
+        }
+        weights
+    }
+
+    fn take(&mut self, at: NodeId) -> Probability {
+        self.probability.get_mut(at).map_or(Probability::ZERO, |p| std::mem::replace(p, Probability::ZERO))
+    }
+
+    fn set(&mut self, at: NodeId, probability: Probability, below_draw: bool) {
+        if let (Some(p), Some(below)) = (self.probability.get_mut(at), self.below_draw.get_mut(at)) {
+            (*p, *below) = (probability, below_draw);
+        }
+    }
+
+    pub(super) fn of(&self, at: NodeId) -> Probability {
+        self.probability.get(at).cloned().unwrap_or(Probability::ZERO)
+    }
+}
+
+/// The cases of a tree, and the probability of each of its ends.
+pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
+    let weights = Weights::new(tree);
+    let mut of: Vec<Vec<CaseNodes>> = Vec::new();
+    of.resize_with(tree.nodes.len(), Vec::new);
+    // What follows from a fork stands behind it, so that going backwards meets it first.
+    for (at, node) in tree.nodes.iter().enumerate().rev() {
+        let mut take = |node: Option<NodeId>| {
+            node.and_then(|node| of.get_mut(node)).map(std::mem::take).unwrap_or_default()
+        };
+        let cases = match *node {
+            Node::Unexplored => vec![CaseNodes::default()],
+            Node::End(_) => {
+                let leaf = Leaf { node: at, assume: Vec::new(), alike: Vec::new() };
+                vec![CaseNodes { leaves: vec![leaf], ..CaseNodes::default() }]
+            }
+            Node::Draw { yes, no, .. } => {
+                let (yes, no) = (take(yes), take(no));
+                join(way, yes, no)
+            }
+            Node::Ask { question, asked_by, yes, no } => {
+                let (yes, no) = (take(Some(yes)), take(Some(no)));
+                let below_draw = weights.below_draw.get(at).copied().unwrap_or_default();
+                match merged(way, tree, &weights, &yes, &no) {
+                    Some(merged) => merged,
+                    None => {
+                        let yes = yes.into_iter().map(|case| case.assuming(question, true, asked_by, below_draw));
+                        let no = no.into_iter().map(|case| case.assuming(question, false, asked_by, below_draw));
+                        yes.chain(no).collect()
+                    }
+                }
+            }
+        };
+        if let Some(place) = of.get_mut(at) {
+            *place = cases;
+        }
+    }
+    let cases = of.first_mut().map(std::mem::take).unwrap_or_default();
+    (cases, weights)
+}
+
+impl CaseNodes {
+    fn assuming(mut self, question: QuestionId, is: bool, asked_by: Option<RuleId>, below_draw: bool) -> CaseNodes {
+        self.answers.push((question, is));
+        if below_draw {
+            for leaf in &mut self.leaves {
+                leaf.assume.insert(0, (question, is, asked_by));
+            }
+        } else {
+            self.assume.insert(0, (question, is, asked_by));
+        }
+        self
+    }
+
+    /// The outcomes of both sides of a draw; leaves are kept newest first, so that the longer side,
+    /// which is the one that does not match, is never moved.
+    fn with(mut self, yes: &CaseNodes) -> CaseNodes {
+        self.leaves.extend(yes.leaves.iter().cloned());
+        self.answers.extend(yes.answers.iter().copied());
+        self
+    }
+}
+
+/// Puts the cases of both sides of a draw together, so that each stands in at least one whole.
+fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>) -> Vec<CaseNodes> {
+    if no.is_empty() {
+        return yes;
+    }
+    if yes.is_empty() {
+        return no;
+    }
+    let agree = |a: &CaseNodes, b: &CaseNodes| way.facts.agree(&a.answers, &b.answers);
+    let mut used = vec![false; no.len()];
+    let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(yes.len().max(no.len()));
+    for (y, case) in yes.iter().enumerate() {
+        let fits = |unused: bool| {
+            no.iter().enumerate().position(|(n, other)| (!unused || used.get(n) == Some(&false)) && agree(case, other))
+        };
+        if let Some(n) = fits(true).or_else(|| fits(false)) {
+            if let Some(used) = used.get_mut(n) {
+                *used = true;
+            }
+            pairs.push((y, n));
+        }
+    }
+    for (n, other) in no.iter().enumerate().filter(|(n, _)| used.get(*n) == Some(&false)) {
+        if let Some(y) = yes.iter().position(|case| agree(case, other)) {
+            pairs.push((y, n));
+        }
+    }
+    let mut left = vec![0_usize; no.len()];
+    for &(_, n) in &pairs {
+        if let Some(left) = left.get_mut(n) {
+            *left += 1;
+        }
+    }
+    let mut no: Vec<Option<CaseNodes>> = no.into_iter().map(Some).collect();
+    pairs
+        .into_iter()
+        .filter_map(|(y, n)| {
+            let count = left.get_mut(n)?;
+            *count -= 1;
+            let place = no.get_mut(n)?;
+            // The last use moves the case, so that a long chain of draws is put together in linear time.
+            let case = if *count == 0 { place.take()? } else { place.clone()? };
+            Some(case.with(yes.get(y)?))
+        })
+        .collect()
+}
+
+/// The cases without the question, when its answer makes no difference to verdict, rewrite or mark.
+fn merged(
+    way: &Way<'_>,
+    tree: &Tree,
+    weights: &Weights,
+    yes: &[CaseNodes],
+    no: &[CaseNodes],
+) -> Option<Vec<CaseNodes>> {
+    if yes.len() != no.len() {
+        return None;
+    }
+    let same_leaf = |a: &Leaf, b: &Leaf| {
+        a.assume == b.assume && weights.of(a.node) == weights.of(b.node) && same_result(way, tree, a.node, b.node)
+    };
+    let same_case = |a: &CaseNodes, b: &CaseNodes| {
+        a.assume == b.assume
+            && a.leaves.len() == b.leaves.len()
+            && a.leaves.iter().zip(&b.leaves).all(|(a, b)| same_leaf(a, b))
+    };
+    if !yes.iter().zip(no).all(|(a, b)| same_case(a, b)) {
+        return None;
+    }
+    let merge = |(case, other): (&CaseNodes, &CaseNodes)| {
+        let mut case = case.clone();
+        for (leaf, alike) in case.leaves.iter_mut().zip(&other.leaves) {
+            leaf.alike.push(alike.node);
+            leaf.alike.extend(&alike.alike);
+        }
+        case
+    };
+    Some(yes.iter().zip(no).map(merge).collect())
+}
+
+/// Whether two ends differ in nothing but the rules on the way.
+fn same_result(way: &Way<'_>, tree: &Tree, a: NodeId, b: NodeId) -> bool {
+    let (Some(Node::End(a)), Some(Node::End(b))) = (tree.nodes.get(a), tree.nodes.get(b)) else { return false };
+    let ((a, a_end), (b, b_end)) = (&**a, &**b);
+    let same_end = a_end.verdict == b_end.verdict
+        && a_end.place == b_end.place
+        && a_end.reject_with == b_end.reject_with
+        && a_end.reason == b_end.reason;
+    let missing = |list: List| way.missing.to_vec(list);
+    same_end
+        && (a.src, a.dst, a.sport, a.dport, a.mark) == (b.src, b.dst, b.sport, b.dport, b.mark)
+        && (a.sport_range, a.dport_range, a.src_unknown) == (b.sport_range, b.dport_range, b.src_unknown)
+        && (a.dnat, a.snat, a.masquerade) == (b.dnat, b.snat, b.masquerade)
+        && (a.dnat_by, a.snat_by, a.connmark, a.out) == (b.dnat_by, b.snat_by, b.connmark, b.out)
+        && missing(a.missing) == missing(b.missing)
+}
+
+/// The rules of a path that every way that led to the same end met, in order, and the others.
+pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec<RuleId>, Vec<RuleId>) {
+    let rules_of = |node: NodeId| match tree.nodes.get(node) {
+        Some(Node::End(end)) => way
+            .path
+            .to_vec(end.0.path)
+            .into_iter()
+            .filter_map(|step| match step.kind {
+                PathKind::Rule(rule) => Some(rule),
+                _ => None,
+            })
+            .collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    let mut certain = rules_of(leaf.node);
+    let mut maybe = Vec::new();
+    for &other in &leaf.alike {
+        let others = rules_of(other);
+        let mut rest = others.as_slice();
+        let mut both = Vec::new();
+        for rule in certain {
+            match rest.iter().position(|other| *other == rule) {
+                Some(found) => {
+                    let (skipped, behind) = rest.split_at(found);
+                    maybe.extend_from_slice(skipped);
+                    rest = behind.split_first().map_or(&[], |(_, behind)| behind);
+                    both.push(rule);
+                }
+                None => maybe.push(rule),
+            }
+        }
+        maybe.extend_from_slice(rest);
+        certain = both;
+    }
+    let noted = std::iter::once(leaf.node).chain(leaf.alike.iter().copied()).filter_map(|node| match tree.nodes.get(node) {
+        Some(Node::End(end)) => Some(end.0.maybe),
+        _ => None,
+    });
+    for list in noted {
+        maybe.extend(way.rules.to_vec(list));
+    }
+    maybe.sort_unstable();
+    maybe.dedup();
+    maybe.retain(|rule| !certain.contains(rule));
+    (certain, maybe)
+}

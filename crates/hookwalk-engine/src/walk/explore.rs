@@ -1,0 +1,68 @@
+use super::Limits;
+use super::facts::QuestionId;
+use super::state::State;
+use super::way::{End, Turn, Way};
+use crate::program::RuleId;
+
+/// All ways of a packet: forks, and ends. A fork stands before what follows from it.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) nodes: Vec<Node>,
+    pub(super) truncated: bool,
+}
+
+/// The index of a node.
+pub(super) type NodeId = usize;
+
+#[derive(Debug)]
+pub(super) enum Node {
+    /// A way that was not followed to its end.
+    Unexplored,
+    End(Box<(State, End)>),
+    /// A draw; a side that cannot come up is not there.
+    Draw { numerator: u32, yes: Option<NodeId>, no: Option<NodeId> },
+    Ask { question: QuestionId, asked_by: Option<RuleId>, yes: NodeId, no: NodeId },
+}
+
+/// Follows every fork, the draw that succeeds and the answer yes first.
+pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Tree {
+    let mut tree = Tree { nodes: vec![Node::Unexplored], truncated: false };
+    let mut pending = vec![(0, way.start())];
+    while let Some((at, state)) = pending.pop() {
+        if tree.nodes.len() > limits.states {
+            tree.truncated = true;
+            break;
+        }
+        let node = match way.advance(state) {
+            Turn::End(state, end) => Node::End(Box::new((state, end))),
+            Turn::Draw { numerator, yes, no } => {
+                let certain = hookwalk_parser::extensions::StatisticProbability::DENOMINATOR;
+                let no = (numerator < certain).then(|| tree.add(&mut pending, no));
+                let yes = (numerator > 0).then(|| tree.add(&mut pending, yes));
+                Node::Draw { numerator, yes, no }
+            }
+            Turn::Ask { question, asked_by, yes, no } => {
+                let no = tree.add(&mut pending, no);
+                let yes = tree.add(&mut pending, yes);
+                Node::Ask { question, asked_by, yes, no }
+            }
+            Turn::Exhausted(_) => {
+                tree.truncated = true;
+                Node::Unexplored
+            }
+        };
+        if let Some(place) = tree.nodes.get_mut(at) {
+            *place = node;
+        }
+    }
+    tree
+}
+
+impl Tree {
+    fn add(&mut self, pending: &mut Vec<(NodeId, State)>, state: State) -> NodeId {
+        let id = self.nodes.len();
+        self.nodes.push(Node::Unexplored);
+        pending.push((id, state));
+        id
+    }
+}

@@ -1,0 +1,64 @@
+//! Walks a packet: every outcome of every case.
+//!
+//! [`way`] moves one state on until it ends or forks; [`explore`] follows all forks and keeps them as
+//! a tree; [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
+
+mod arena;
+mod cases;
+mod explore;
+mod facts;
+mod report;
+mod routing;
+mod state;
+mod way;
+
+use arena::Lists;
+use facts::Facts;
+pub(crate) use state::{State, View};
+use way::{Defaults, Way};
+
+use crate::engine::Engine;
+use crate::outcome::Walk;
+use crate::packet::Packet;
+use crate::program::Program;
+
+/// How much of a walk is followed. Rulesets that people run stay far below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Forks and ends of the walk.
+    pub states: usize,
+    /// Rules looked at.
+    pub rules: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { states: 32_768, rules: 20_000_000 }
+    }
+}
+
+impl Limits {
+    /// Other limits.
+    pub const fn new(states: usize, rules: u64) -> Self {
+        Limits { states, rules }
+    }
+}
+
+pub(crate) fn walk(engine: &Engine, program: &Program, packet: &Packet, limits: Limits) -> Walk {
+    let mut way = Way {
+        engine,
+        program,
+        packet,
+        facts: Facts::default(),
+        path: Lists::default(),
+        rules: Lists::default(),
+        missing: Lists::default(),
+        calls: Lists::default(),
+        defaults: Defaults::default(),
+        budget: limits.rules,
+    };
+    let tree = explore::explore(&mut way, limits);
+    let cases = cases::cases(&way, &tree);
+    report::walk(&way, &tree, cases)
+}

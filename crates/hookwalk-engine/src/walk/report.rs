@@ -1,0 +1,151 @@
+//! Gives the ids of a walk their names.
+
+use hookwalk_parser::types::Text;
+
+use super::cases::{CaseNodes, Leaf, Weights, certain_and_maybe};
+use super::explore::{Node, Tree};
+use super::facts::QuestionId;
+use super::state::{Decider, OutInterface};
+use super::way::{Missing, PathKind, PathStep, Way};
+use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk, WalkStep};
+use crate::probability::Probability;
+use crate::program::{ChainId, RuleId};
+
+pub(super) fn walk(way: &Way<'_>, tree: &Tree, (cases, weights): (Vec<CaseNodes>, Weights)) -> Walk {
+    let cases = cases.iter().map(|case| way.case(tree, &weights, case)).collect();
+    Walk { packet: *way.packet, defaults: way.defaults(), cases, truncated: tree.truncated }
+}
+
+impl Way<'_> {
+    fn case(&self, tree: &Tree, weights: &Weights, case: &CaseNodes) -> Case {
+        let outcomes: Vec<Outcome> =
+            case.leaves.iter().rev().filter_map(|leaf| self.outcome(tree, weights, leaf)).collect();
+        let unexplored = if tree.truncated {
+            outcomes.iter().fold(Probability::ZERO, |sum, outcome| sum.plus(&outcome.probability)).complement()
+        } else {
+            Probability::ZERO
+        };
+        Case { assume: self.assumptions(&case.assume), outcomes, unexplored }
+    }
+
+    fn assumptions(&self, answers: &[(QuestionId, bool, Option<RuleId>)]) -> Vec<Assumption> {
+        answers
+            .iter()
+            .map(|&(question, is, asked_by)| Assumption {
+                rule: asked_by.and_then(|rule| self.rule_ref(rule)),
+                what: self.facts.question(question).map(ToString::to_string).unwrap_or_default(),
+                is,
+            })
+            .collect()
+    }
+
+    fn outcome(&self, tree: &Tree, weights: &Weights, leaf: &Leaf) -> Option<Outcome> {
+        let Some(Node::End(end)) = tree.nodes.get(leaf.node) else { return None };
+        let (state, end) = (&end.0, &end.1);
+        let (certain, maybe) = certain_and_maybe(self, tree, leaf);
+        let decided_alike = leaf.alike.iter().all(|node| match tree.nodes.get(*node) {
+            Some(Node::End(other)) => other.1.decided_by == end.decided_by,
+            _ => true,
+        });
+        let not_in_dump: Vec<String> =
+            self.missing.to_vec(state.missing).into_iter().filter_map(|missing| self.missing_text(missing)).collect();
+        let verdict = if not_in_dump.is_empty() { end.verdict } else { Verdict::Unknown };
+        let delivered = end.place.is_none();
+        Some(Outcome {
+            probability: weights.of(leaf.node),
+            assume: self.assumptions(&leaf.assume),
+            verdict,
+            place: end.place,
+            decided_by: end.decided_by.filter(|_| decided_alike).and_then(|decider| self.decider_ref(decider)),
+            dnat_by: state.dnat_by.filter(|_| state.dnat).and_then(|rule| self.rule_ref(rule)),
+            snat_by: state.snat_by.and_then(|rule| self.rule_ref(rule)),
+            in_interface: self.packet.in_interface,
+            out_interface: match state.out {
+                OutInterface::Known(name) if delivered || state.in_interface.is_some() => Some(name),
+                OutInterface::Known(name) => Some(name),
+                _ => None,
+            },
+            src: (!state.src_unknown).then_some(state.src),
+            sport: state.sport,
+            dst: state.dst,
+            dport: state.dport,
+            mark: state.mark,
+            sport_range: state.sport_range,
+            dport_range: state.dport_range,
+            dnat: state.dnat,
+            snat: state.snat,
+            masquerade: state.masquerade,
+            reject_with: end.reject_with,
+            matched_rules: Some(certain.into_iter().filter_map(|rule| self.rule_ref(rule)).collect()),
+            maybe_rules: maybe.into_iter().filter_map(|rule| self.rule_ref(rule)).collect(),
+            steps: self.path.to_vec(state.path).into_iter().filter_map(|step| self.step(step)).collect(),
+            not_in_dump,
+            reason: end.reason.clone(),
+        })
+    }
+
+    fn step(&self, step: PathStep) -> Option<WalkStep> {
+        let (at, kind) = match step.kind {
+            PathKind::Rule(rule) => (self.rule_ref(rule)?, StepKind::Rule),
+            PathKind::Return(chain) => (RuleRef { line: None, ..self.chain_ref(chain)? }, StepKind::Return),
+            PathKind::Policy(chain) => (self.chain_ref(chain)?, StepKind::Policy),
+        };
+        Some(WalkStep { at, kind, mark: step.mark })
+    }
+
+    fn decider_ref(&self, decider: Decider) -> Option<RuleRef> {
+        match decider {
+            Decider::Rule(rule) => self.rule_ref(rule),
+            Decider::Policy(chain) => self.chain_ref(chain),
+        }
+    }
+
+    fn rule_ref(&self, rule: RuleId) -> Option<RuleRef> {
+        let step = self.program.step(rule)?;
+        let chain = self.program.chain(step.chain)?;
+        let line = chain.rule(self.engine.dumps(), rule).map(|rule| rule.line);
+        Some(RuleRef { rule: Some(chain.number(rule)), line, ..self.chain_ref(step.chain)? })
+    }
+
+    fn chain_ref(&self, chain: ChainId) -> Option<RuleRef> {
+        let chain = self.program.chain(chain)?;
+        let source = chain.source(self.engine.dumps());
+        Some(RuleRef {
+            dump: chain.place.dump as usize,
+            table: chain.table.name(),
+            chain: source.map_or_else(Text::default, |source| source.name.clone()),
+            rule: None,
+            line: source.and_then(|source| source.line),
+        })
+    }
+
+    fn missing_text(&self, missing: Missing) -> Option<String> {
+        let chain = |chain: ChainId| self.chain_ref(chain).map(|at| format!("{}/{}", at.table, at.chain));
+        Some(match missing {
+            Missing::Table(table) => format!("table {}", table.name()),
+            Missing::Chain(table, hook) => format!("chain {}/{}", table.name(), hook.name()),
+            Missing::Policy(at) => format!("policy of {}", chain(at)?),
+            Missing::Rules(at, line) => format!("rules of {} at line {line}", chain(at)?),
+        })
+    }
+
+    /// What was taken for granted, in words.
+    fn defaults(&self) -> Vec<String> {
+        let v6 = self.packet.src.is_ipv6();
+        let forwarding = if v6 { "sysctl net.ipv6.conf.all.forwarding = 1" } else { "sysctl net.ipv4.ip_forward = 1" };
+        let told = [
+            (self.defaults.forwarding, forwarding),
+            (self.defaults.route_localnet, "sysctl net.ipv4.conf.all.route_localnet = 0"),
+            (self.defaults.recent, "recent lists empty"),
+            (self.defaults.nth, "statistic mode nth at its start"),
+            (self.defaults.routing_rules, "routing rules local, main, default"),
+            (self.defaults.has_route, "every destination has a route"),
+        ];
+        let mut defaults: Vec<String> =
+            told.into_iter().filter(|(used, _)| *used).map(|(_, text)| text.to_owned()).collect();
+        if self.defaults.foreign_source {
+            defaults.push(format!("source {} is another host's", self.packet.src));
+        }
+        defaults
+    }
+}

@@ -1,0 +1,179 @@
+//! The choices of a route on a packet's way (kernel: net/ipv4/route.c, net/ipv6/route.c).
+
+use std::net::IpAddr;
+
+use hookwalk_parser::extensions::AddressType;
+
+use super::state::{At, Chosen, OutInterface, State};
+use super::way::{End, Move, Turn, Way};
+use crate::host::{NextHop, RouteKey, Routed};
+use crate::outcome::{Place, Verdict};
+use crate::packet::InterfaceName;
+use crate::program::{Hook, TableName};
+use crate::question::{Field, Question, Ranges};
+
+impl Way<'_> {
+    /// After PREROUTING: to this node, on to another, or nowhere.
+    pub(super) fn route_in(&mut self, mut state: State) -> Move {
+        let by_loopback = state.in_interface == Some(InterfaceName::LOOPBACK);
+        if !by_loopback && let Some(reason) = self.martian(&state) {
+            return lost(state, End::not_routed(reason));
+        }
+        let to_this_node = match self.is_to_this_node(&state) {
+            Ok(to_this_node) => to_this_node,
+            Err(turn) => return Move::Turn(turn),
+        };
+        if to_this_node {
+            state.route = Some(Chosen { to_this_node: true, via: None, out: OutInterface::None });
+            return Move::On(State { at: At::Table(Hook::Input, TableName::Mangle), ..state });
+        }
+        if is_multicast(state.dst) {
+            let reason = format!("nothing tells whether this node listens to the group {}", state.dst);
+            return lost(state, End::unknown(Place::Routing, reason));
+        }
+        self.defaults.forwarding |= self.engine.host().sysctls.forwarding.is_none();
+        if !self.engine.host().sysctls.forwarding() {
+            return lost(state, End::not_routed("forwarding is off"));
+        }
+        let in_interface = state.in_interface.unwrap_or(InterfaceName::LOOPBACK);
+        let chosen = match self.next_hop(&state, in_interface) {
+            Ok(chosen) => chosen,
+            Err(reason) => return lost(state, End::not_routed(reason)),
+        };
+        if self.packet.ttl <= 1 {
+            return lost(state, End::not_routed("its time to live ends here"));
+        }
+        (state.route, state.out) = (Some(chosen), chosen.out);
+        Move::On(State { at: At::Table(Hook::Forward, TableName::Mangle), ..state })
+    }
+
+    /// Before OUTPUT: a packet without a route is not made at all.
+    pub(super) fn route_out(&mut self, mut state: State) -> Move {
+        match self.choose_for_sent(&state) {
+            Ok(Ok(chosen)) => {
+                (state.route, state.out) = (Some(chosen), chosen.out);
+                Move::On(State { at: At::Table(Hook::Output, TableName::Raw), ..state })
+            }
+            Ok(Err(reason)) => lost(state, End::not_routed(reason)),
+            Err(turn) => Move::Turn(turn),
+        }
+    }
+
+    /// mangle OUTPUT marks choose a route again (kernel: net/ipv4/netfilter/iptable_mangle.c).
+    pub(super) fn reroute_mark(&mut self, mut state: State) -> Move {
+        let at = At::Table(Hook::Output, TableName::Nat);
+        if state.mark == state.mark_at_table {
+            return Move::On(State { at, ..state });
+        }
+        match self.choose_for_sent(&state) {
+            Ok(Ok(chosen)) => {
+                (state.route, state.out) = (Some(chosen), chosen.out);
+                Move::On(State { at, ..state })
+            }
+            Ok(Err(reason)) => lost(state, End::not_routed(reason)),
+            Err(turn) => Move::Turn(turn),
+        }
+    }
+
+    /// A destination that nat OUTPUT rewrote chooses a route again; `-o` of filter OUTPUT still sees
+    /// the old one.
+    pub(super) fn reroute_dnat(&mut self, mut state: State) -> Move {
+        let at = At::Table(Hook::Output, TableName::Filter);
+        if state.dst == self.packet.dst {
+            return Move::On(State { at, ..state });
+        }
+        match self.choose_for_sent(&state) {
+            Ok(Ok(chosen)) => {
+                if !chosen.to_this_node && state.src.is_ipv4() && state.src.is_loopback() && !self.may_route_localnet() {
+                    let reason = Some(format!("{} may not leave by another interface than lo", state.src));
+                    return lost(state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), reason));
+                }
+                state.route = Some(chosen);
+                Move::On(State { at, ..state })
+            }
+            Ok(Err(reason)) => {
+                lost(state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), Some(reason.to_owned())))
+            }
+            Err(turn) => Move::Turn(turn),
+        }
+    }
+
+    fn choose_for_sent(&mut self, state: &State) -> Result<Result<Chosen, &'static str>, Turn> {
+        if self.is_to_this_node(state)? {
+            return Ok(Ok(Chosen::LOOPBACK));
+        }
+        Ok(self.next_hop(state, InterfaceName::LOOPBACK))
+    }
+
+    /// The route to a destination that is not this node.
+    fn next_hop(&mut self, state: &State, in_interface: InterfaceName) -> Result<Chosen, &'static str> {
+        let routing = self.engine.host().routing();
+        if !routing.is_known() {
+            self.defaults.has_route = true;
+            return Ok(Chosen::forward(NextHop::default()));
+        }
+        self.defaults.routing_rules |= !routing.rules_are_known();
+        let key = RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface };
+        match routing.route(&key) {
+            Routed::Forward(hop) => Ok(Chosen::forward(hop)),
+            Routed::Local => Ok(Chosen::LOOPBACK),
+            Routed::Broadcast | Routed::Unknown => Ok(Chosen::forward(NextHop::default())),
+            Routed::Refused(reason) => Err(reason),
+        }
+    }
+
+    /// Whether the destination is this node, broadcasts included.
+    fn is_to_this_node(&mut self, state: &State) -> Result<bool, Turn> {
+        let sent_here = state.in_interface.is_none();
+        match self.engine.host().address_type(state.dst) {
+            Some(AddressType::Local | AddressType::Anycast) => Ok(true),
+            Some(AddressType::Broadcast) => Ok(!sent_here),
+            Some(_) => Ok(false),
+            None => {
+                let wanted = Ranges::types(std::iter::once(AddressType::Local));
+                let question = Question::Number { field: Field::TypeOf(state.dst), wanted };
+                match self.facts.settle(&question, state.facts) {
+                    Some(is) => Ok(is),
+                    None => Err(self.ask(*state, question, None)),
+                }
+            }
+        }
+    }
+
+    /// Addresses that cannot come from or go to another host (kernel: net/ipv4/fib_frontend.c,
+    /// `__fib_validate_source`; net/ipv4/route.c, `ip_route_input_slow`).
+    fn martian(&mut self, state: &State) -> Option<&'static str> {
+        if state.src.is_loopback() {
+            return Some("a loopback address comes by another interface than lo");
+        }
+        if state.src.is_unspecified() || is_multicast(state.src) {
+            return Some("the source is no address of a host");
+        }
+        match self.engine.host().address_type(state.src) {
+            Some(AddressType::Local) => return Some("the source is an address of this node"),
+            Some(AddressType::Broadcast) => return Some("the source is a broadcast address"),
+            Some(_) => {}
+            None => self.defaults.foreign_source = true,
+        }
+        if state.dst.is_unspecified() {
+            return Some("the destination is no address");
+        }
+        if state.dst.is_loopback() && (state.dst.is_ipv6() || !self.may_route_localnet()) {
+            return Some("a loopback address is reached by another interface than lo");
+        }
+        None
+    }
+
+    fn may_route_localnet(&mut self) -> bool {
+        self.defaults.route_localnet |= self.engine.host().sysctls.route_localnet.is_none();
+        self.engine.host().sysctls.route_localnet()
+    }
+}
+
+fn lost(state: State, end: End) -> Move {
+    Move::Turn(Turn::End(state, end))
+}
+
+fn is_multicast(address: IpAddr) -> bool {
+    address.is_multicast()
+}

@@ -1,0 +1,220 @@
+use std::net::IpAddr;
+
+use hookwalk_parser::types::PortRange;
+
+use super::arena::List;
+use super::facts::Facts;
+use crate::extensions::Answer;
+use crate::host::{Host, NextHop};
+use crate::packet::{InterfaceName, Packet, PacketState};
+use crate::program::{ChainId, Hook, RuleId, TableName};
+use crate::question::{Field, Question};
+
+/// A packet at one point of its way, and what happened to it so far. Small, without heap: a fork of
+/// the walk copies it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(crate) src: IpAddr,
+    pub(crate) dst: IpAddr,
+    pub(crate) sport: Option<u16>,
+    pub(crate) dport: Option<u16>,
+    /// Where NAT drew a port from that is not known.
+    pub(crate) sport_range: Option<PortRange>,
+    pub(crate) dport_range: Option<PortRange>,
+    /// MASQUERADE chose a source address that is not known.
+    pub(crate) src_unknown: bool,
+    pub(crate) mark: u32,
+    /// The mark it came to the present table with.
+    pub(crate) mark_at_table: u32,
+    pub(crate) connmark: u32,
+    pub(crate) tracking: PacketState,
+    pub(crate) dnat: bool,
+    pub(crate) snat: bool,
+    pub(crate) masquerade: bool,
+    pub(crate) dnat_by: Option<RuleId>,
+    pub(crate) snat_by: Option<RuleId>,
+    /// How often an address, port or mark has changed: a part that cannot be judged may hold for one
+    /// form of the packet and not for the next.
+    pub(crate) rewrites: u32,
+    /// Locally sent and routed to this node itself: it enters again by `lo`.
+    pub(crate) looped_back: bool,
+    pub(crate) in_interface: Option<InterfaceName>,
+    pub(crate) out: OutInterface,
+    /// The route chosen last; `out` follows it at the next hook that looks again.
+    pub(crate) route: Option<Chosen>,
+    /// The last accepting rule or policy of table filter.
+    pub(crate) accepted_by: Option<Decider>,
+    pub(crate) at: At,
+    /// Rules met, newest first.
+    pub(crate) path: List,
+    /// Rules that may have matched and would not have mattered, newest first.
+    pub(crate) maybe: List,
+    /// Answers assumed, newest first.
+    pub(crate) facts: List,
+    /// What the dump does not hold and may have held, newest first.
+    pub(crate) missing: List,
+}
+
+/// The interface that `-o` sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum OutInterface {
+    /// Not routed yet, or delivered here.
+    None,
+    Known(InterfaceName),
+    Unknown,
+}
+
+/// What routing decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Chosen {
+    pub(crate) to_this_node: bool,
+    pub(crate) via: Option<IpAddr>,
+    pub(crate) out: OutInterface,
+}
+
+impl Chosen {
+    pub(crate) const LOOPBACK: Chosen =
+        Chosen { to_this_node: true, via: None, out: OutInterface::Known(InterfaceName::LOOPBACK) };
+
+    pub(crate) fn forward(hop: NextHop) -> Chosen {
+        let out = hop.interface.map_or(OutInterface::Unknown, OutInterface::Known);
+        Chosen { to_this_node: false, via: hop.via, out }
+    }
+}
+
+/// A rule or a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Decider {
+    Rule(RuleId),
+    Policy(ChainId),
+}
+
+/// Where the packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum At {
+    /// Before a table at a hook.
+    Table(Hook, TableName),
+    /// In a chain, before a rule.
+    Rule(InChain),
+    /// The choice of a route for an arrived packet.
+    RouteIn,
+    /// The choice of a route for a sent packet, before any rule.
+    RouteOut,
+    /// A new choice when mangle OUTPUT changed the mark it came with.
+    RerouteMark,
+    /// A new choice when nat OUTPUT changed the destination it came with.
+    RerouteDnat,
+    /// Behind the last hook.
+    Done,
+}
+
+/// A place in a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct InChain {
+    pub(crate) hook: Hook,
+    /// The built-in chain that the hook entered.
+    pub(crate) base: ChainId,
+    pub(crate) chain: ChainId,
+    pub(crate) rule: RuleId,
+    /// Rules to come back behind, newest first.
+    pub(crate) stack: List,
+    /// How many draws of this rule came out so that it still matches.
+    pub(crate) draws: u8,
+}
+
+impl State {
+    /// The field that a question about the source port is about.
+    pub(crate) fn source_port_field(&self) -> Field {
+        if self.sport_range.is_some() { Field::DrawnPort { source: true } } else { Field::SourcePort }
+    }
+
+    /// The field that a question about the destination port is about.
+    pub(crate) fn destination_port_field(&self) -> Field {
+        if self.dport_range.is_some() { Field::DrawnPort { source: false } } else { Field::DestinationPort }
+    }
+
+    /// NAT set the destination; what is as before was no rewrite
+    /// (kernel: net/netfilter/nf_nat_core.c, `nf_nat_setup_info` sets the status bit on a change only).
+    pub(crate) fn rewritten_destination(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
+        if before != (self.dst, self.dport) || self.dport_range.is_some() {
+            self.dnat = true;
+            self.dnat_by = Some(rule);
+            self.rewrites += 1;
+        }
+    }
+
+    /// NAT set the source; what is as before was no rewrite.
+    pub(crate) fn rewritten_source(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
+        if before != (self.src, self.sport) || self.src_unknown || self.sport_range.is_some() {
+            self.snat = true;
+            self.rewrites += 1;
+        }
+        self.snat_by = Some(rule);
+    }
+}
+
+/// What a match or target looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) packet: &'a Packet,
+    pub(crate) state: &'a State,
+    pub(crate) facts: &'a Facts,
+    pub(crate) hook: Hook,
+    pub(crate) rule_id: RuleId,
+}
+
+impl View<'_> {
+    /// What is known of a question by now.
+    pub(crate) fn known(&self, question: &Question) -> Option<bool> {
+        self.facts.settle(question, self.state.facts)
+    }
+
+    /// The answer known by now, or the question.
+    pub(crate) fn ask(&self, question: Question) -> Answer {
+        match self.known(&question) {
+            Some(is) => is.into(),
+            None => Answer::Ask(question),
+        }
+    }
+
+    /// Whether it is a fragment without the header of the upper layer.
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.packet.fragment_offset > 0
+    }
+
+    /// The interface that `-i` sees: none for packets sent here.
+    pub(crate) fn in_interface(&self) -> Option<InterfaceName> {
+        self.state.in_interface.filter(|_| self.hook != Hook::Output)
+    }
+
+    /// The interface that `-o` sees, where it is known.
+    pub(crate) fn out_interface(&self) -> Option<InterfaceName> {
+        match self.state.out {
+            OutInterface::Known(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The source that MASQUERADE gives (kernel: net/ipv4/devinet.c, `inet_select_addr`): of the
+    /// out interface's primary global addresses the one whose subnet holds the next hop, else the
+    /// first, else one of another interface.
+    pub(crate) fn masquerade_address(&self) -> Option<IpAddr> {
+        let next_hop = self.state.route.and_then(|route| route.via).unwrap_or(self.state.dst);
+        let Some(all) = self.host.interface_addresses() else {
+            return self.host.only_node_address(self.state.dst);
+        };
+        let out = self.out_interface()?;
+        let usable = |own: &&crate::host::InterfaceAddress| {
+            own.scope == crate::host::Scope::Global
+                && !own.secondary
+                && own.address().is_ipv4() == self.state.dst.is_ipv4()
+        };
+        let of_out = || all.iter().filter(usable).filter(|own| own.interface == out);
+        of_out()
+            .find(|own| own.subnet_contains(next_hop))
+            .or_else(|| of_out().next())
+            .or_else(|| all.iter().find(usable))
+            .map(crate::host::InterfaceAddress::address)
+    }
+}

@@ -1,0 +1,505 @@
+//! The way of a packet: hooks, tables and routing in the kernel's order, rule by rule.
+//!
+//! ```text
+//!  arrives                                                            sent here
+//!     |                                                                   |
+//!  PREROUTING: raw, (tracking), mangle, nat                            routing
+//!     |                                                                   |
+//!  routing --------- to this node -----> INPUT: mangle, filter,        OUTPUT: raw, (tracking), mangle,
+//!     |                                   security, nat -> local          nat, filter, security
+//!     |                                       ^                           |
+//!  FORWARD: mangle, filter, security          |                           |
+//!     |                                       |                           |
+//!  POSTROUTING: mangle, nat <-----------------+---------------------------+
+//!     |                                       |
+//!   forwarded, sent             to this node itself: in again by lo, without nat
+//! ```
+
+use hookwalk_parser::Rule;
+
+use super::arena::{List, Lists};
+use super::facts::{Facts, QuestionId};
+use super::state::{At, Chosen, Decider, InChain, OutInterface, State, View};
+use crate::engine::Engine;
+use crate::extensions::{self, Answer, Effect};
+use crate::outcome::{Place, Verdict};
+use crate::packet::{Packet, PacketState};
+use crate::program::{ChainId, Entry, Go, Hook, Program, RuleId, TableName};
+use crate::question::Question;
+
+/// Walks states on until they end or must fork; holds what all states of one walk share.
+pub(crate) struct Way<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) program: &'e Program,
+    pub(crate) packet: &'e Packet,
+    pub(crate) facts: Facts,
+    pub(crate) path: Lists<PathStep>,
+    pub(crate) rules: Lists<RuleId>,
+    pub(crate) missing: Lists<Missing>,
+    /// Return addresses: the rule that jumped.
+    pub(crate) calls: Lists<RuleId>,
+    pub(crate) defaults: Defaults,
+    /// How many rules may still be looked at.
+    pub(crate) budget: u64,
+}
+
+/// One step of a way, in the path of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PathStep {
+    pub(crate) kind: PathKind,
+    pub(crate) mark: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PathKind {
+    Rule(RuleId),
+    Return(ChainId),
+    Policy(ChainId),
+}
+
+/// What a dump does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Table(TableName),
+    Chain(TableName, Hook),
+    Policy(ChainId),
+    /// Rules of a chain, lost at a line.
+    Rules(ChainId, u32),
+}
+
+/// What was taken for granted on the way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Defaults {
+    pub(crate) forwarding: bool,
+    pub(crate) route_localnet: bool,
+    pub(crate) foreign_source: bool,
+    pub(crate) has_route: bool,
+    pub(crate) recent: bool,
+    pub(crate) nth: bool,
+    pub(crate) routing_rules: bool,
+}
+
+/// What a state comes to.
+pub(crate) enum Turn {
+    /// The way ends.
+    End(State, End),
+    /// 31 random bits decide between two.
+    Draw { numerator: u32, yes: State, no: State },
+    /// A question that nobody answered decides between two.
+    Ask { question: QuestionId, asked_by: Option<RuleId>, yes: State, no: State },
+    /// The budget is used up.
+    Exhausted(State),
+}
+
+/// How a way ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) verdict: Verdict,
+    pub(crate) place: Option<Place>,
+    pub(crate) decided_by: Option<Decider>,
+    pub(crate) reject_with: Option<hookwalk_parser::extensions::RejectWith>,
+    pub(crate) reason: Option<String>,
+}
+
+impl End {
+    pub(crate) fn delivered(verdict: Verdict, state: &State) -> End {
+        End { verdict, place: None, decided_by: state.accepted_by, reject_with: None, reason: None }
+    }
+
+    pub(crate) fn not_routed(reason: &str) -> End {
+        End::lost(Verdict::Dropped, Place::Routing, Some(reason.to_owned()))
+    }
+
+    pub(crate) fn lost(verdict: Verdict, place: Place, reason: Option<String>) -> End {
+        End { verdict, place: Some(place), decided_by: None, reject_with: None, reason }
+    }
+
+    pub(crate) fn unknown(place: Place, reason: String) -> End {
+        End::lost(Verdict::Unknown, place, Some(reason))
+    }
+
+    fn by(verdict: Verdict, hook: Hook, decider: Decider) -> End {
+        End { decided_by: Some(decider), ..End::lost(verdict, Place::Hook(hook), None) }
+    }
+}
+
+/// What one move makes of a state; moves that neither end nor fork are followed at once.
+pub(super) enum Move {
+    On(State),
+    Turn(Turn),
+}
+
+/// What a rule makes of a packet.
+enum Judgement {
+    No,
+    Yes,
+    Ask(Question),
+    Draw(u32),
+}
+
+impl Way<'_> {
+    /// The packet before its first hook.
+    pub(crate) fn start(&self) -> State {
+        let packet = self.packet;
+        State {
+            src: packet.src,
+            dst: packet.dst,
+            sport: packet.sport,
+            dport: packet.dport,
+            sport_range: None,
+            dport_range: None,
+            src_unknown: false,
+            mark: packet.mark,
+            mark_at_table: packet.mark,
+            connmark: packet.connmark,
+            tracking: packet.state,
+            dnat: false,
+            snat: false,
+            masquerade: false,
+            dnat_by: None,
+            snat_by: None,
+            rewrites: 0,
+            looped_back: false,
+            in_interface: packet.in_interface,
+            out: OutInterface::None,
+            route: None,
+            accepted_by: None,
+            at: match packet.in_interface {
+                Some(_) => At::Table(Hook::Prerouting, TableName::Raw),
+                None => At::RouteOut,
+            },
+            path: List::EMPTY,
+            maybe: List::EMPTY,
+            facts: List::EMPTY,
+            missing: List::EMPTY,
+        }
+    }
+
+    /// Walks on to the next end or fork.
+    pub(crate) fn advance(&mut self, state: State) -> Turn {
+        let mut state = state;
+        loop {
+            let moved = match state.at {
+                At::Table(hook, table) => self.enter(state, hook, table),
+                At::Rule(place) => self.rule(state, place),
+                At::RouteIn => self.route_in(state),
+                At::RouteOut => self.route_out(state),
+                At::RerouteMark => self.reroute_mark(state),
+                At::RerouteDnat => self.reroute_dnat(state),
+                At::Done => Self::leave(state),
+            };
+            match moved {
+                Move::On(next) => state = next,
+                Move::Turn(turn) => return turn,
+            }
+        }
+    }
+
+    fn enter(&mut self, mut state: State, hook: Hook, table: TableName) -> Move {
+        state.mark_at_table = state.mark;
+        if table == TableName::Nat && !Self::asks_nat(&state) {
+            return self.behind(state, hook, table);
+        }
+        match self.program.entry(table, hook) {
+            Entry::Empty => self.behind(state, hook, table),
+            Entry::NotInDump => {
+                let missing = match self.program.has_table(table) {
+                    true => Missing::Chain(table, hook),
+                    false => Missing::Table(table),
+                };
+                self.note_missing(&mut state, missing);
+                self.behind(state, hook, table)
+            }
+            Entry::Chain(base) => {
+                let Some(chain) = self.program.chain(base) else { return self.behind(state, hook, table) };
+                let place = InChain { hook, base, chain: base, rule: chain.first, stack: List::EMPTY, draws: 0 };
+                Move::On(State { at: At::Rule(place), ..state })
+            }
+        }
+    }
+
+    /// nat is asked for the first packet of a connection only, and not when it comes in again by lo.
+    fn asks_nat(state: &State) -> bool {
+        state.tracking == PacketState::New && !state.looped_back
+    }
+
+    fn note_missing(&mut self, state: &mut State, missing: Missing) {
+        if !self.missing.iter(state.missing).any(|known| known == missing) {
+            state.missing = self.missing.push(state.missing, missing);
+        }
+    }
+
+    /// Where a packet goes that a table lets pass.
+    fn behind(&self, state: State, hook: Hook, table: TableName) -> Move {
+        use Hook::{Forward, Input, Output, Postrouting, Prerouting};
+        use TableName::{Filter, Mangle, Nat, Raw, Security};
+        let at = match (hook, table) {
+            (Prerouting, Raw) => At::Table(Prerouting, Mangle),
+            (Prerouting, Mangle) => At::Table(Prerouting, Nat),
+            (Prerouting, _) => At::RouteIn,
+            (Input, Mangle) => At::Table(Input, Filter),
+            (Input, Filter) => At::Table(Input, Security),
+            (Input, Security) => At::Table(Input, Nat),
+            (Forward, Mangle) => At::Table(Forward, Filter),
+            (Forward, Filter) => At::Table(Forward, Security),
+            (Output, Raw) => At::Table(Output, Mangle),
+            (Output, Mangle) => At::RerouteMark,
+            (Output, Nat) => At::RerouteDnat,
+            (Output, Filter) => At::Table(Output, Security),
+            (Forward | Output, Security) => At::Table(Postrouting, Mangle),
+            (Postrouting, Mangle) => At::Table(Postrouting, Nat),
+            _ => At::Done,
+        };
+        let mut state = State { at, ..state };
+        // What `-o` sees changes with the route, but not before POSTROUTING for what OUTPUT rerouted.
+        if at == At::Table(Postrouting, Mangle)
+            && let Some(route) = state.route
+        {
+            state.out = route.out;
+        }
+        Move::On(state)
+    }
+
+    /// Before a rule, or behind the last one of a chain.
+    fn rule(&mut self, mut state: State, mut place: InChain) -> Move {
+        let program = self.program;
+        let Some(chain) = program.chain(place.chain) else { return Move::Turn(Turn::Exhausted(state)) };
+        let Some(source) = chain.source(self.engine.dumps()) else { return Move::Turn(Turn::Exhausted(state)) };
+        loop {
+            if let Some(&(_, line)) = chain.gaps.iter().find(|(before, _)| *before == place.rule) {
+                self.note_missing(&mut state, Missing::Rules(place.chain, line));
+                let reason = format!("rules may be missing at line {line}");
+                return Move::Turn(Turn::End(state, End::unknown(Place::Hook(place.hook), reason)));
+            }
+            if place.rule == chain.end {
+                return self.end_of_chain(state, place);
+            }
+            if self.budget == 0 {
+                return Move::Turn(Turn::Exhausted(State { at: At::Rule(place), ..state }));
+            }
+            self.budget -= 1;
+            let Some(rule) = source.rules.get((place.rule.0 - chain.first.0) as usize) else {
+                return self.end_of_chain(state, place);
+            };
+            let next = InChain { rule: place.rule.next(), draws: 0, ..place };
+            match self.judge(rule, &state, place) {
+                Judgement::No => place = next,
+                Judgement::Ask(_) if extensions::has_no_effect(&rule.target) => {
+                    state.maybe = self.rules.push(state.maybe, place.rule);
+                    place = next;
+                }
+                Judgement::Ask(question) => {
+                    let here = State { at: At::Rule(place), ..state };
+                    return Move::Turn(self.ask(here, question, Some(place.rule)));
+                }
+                Judgement::Draw(numerator) => {
+                    let yes = InChain { draws: place.draws + 1, ..place };
+                    let (yes, no) =
+                        (State { at: At::Rule(yes), ..state }, State { at: At::Rule(next), ..state });
+                    return Move::Turn(Turn::Draw { numerator, yes, no });
+                }
+                Judgement::Yes => return self.matched(state, place, next, rule),
+            }
+        }
+    }
+
+    fn judge(&self, rule: &Rule, state: &State, place: InChain) -> Judgement {
+        let base = &rule.base;
+        if !base.destination.is_none_or(|wanted| wanted.holds(|net| net.contains(state.dst)))
+            || !base.source.is_none_or(|wanted| wanted.holds(|net| net.contains(state.src)))
+            || !base.protocol.is_none_or(|wanted| wanted.holds(|protocol| *protocol == self.packet.protocol))
+        {
+            return Judgement::No;
+        }
+        let view = self.view(state, place);
+        let mut asked = None;
+        let mut draws_left = place.draws;
+        if let Some(wanted) = base.in_interface {
+            // A packet that came by no interface has the empty name there.
+            let name = view.in_interface();
+            if !wanted.holds(|pattern| pattern.matches(name.as_ref().map_or(b"", |n| n.as_bytes()))) {
+                return Judgement::No;
+            }
+        }
+        if base.fragment.is_some_and(|wanted| view.is_later_fragment() == wanted.negated) {
+            return Judgement::No;
+        }
+        if let Some(wanted) = base.out_interface {
+            let holds = match state.out {
+                OutInterface::None => Some(wanted.value.matches(b"")),
+                OutInterface::Known(name) => Some(wanted.value.matches(name.as_bytes())),
+                OutInterface::Unknown => {
+                    let question = Question::LeavesBy { dst: state.dst, interface: wanted.value };
+                    let known = view.known(&question);
+                    if known.is_none() {
+                        asked = Some(question);
+                    }
+                    known
+                }
+            };
+            if holds == Some(wanted.negated) {
+                return Judgement::No;
+            }
+        }
+        let mut draw = None;
+        for candidate in &rule.matches {
+            match extensions::test(candidate, &view) {
+                Answer::Yes => {}
+                Answer::No => return Judgement::No,
+                Answer::Ask(question) => asked = asked.or(Some(question)),
+                Answer::Draw(_) if draws_left > 0 => draws_left -= 1,
+                Answer::Draw(numerator) => draw = draw.or(Some(numerator)),
+            }
+        }
+        match (asked, draw) {
+            (Some(question), _) => Judgement::Ask(question),
+            (None, Some(numerator)) => Judgement::Draw(numerator),
+            (None, None) => Judgement::Yes,
+        }
+    }
+
+    fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
+        View {
+            host: self.engine.host(),
+            packet: self.packet,
+            state,
+            facts: &self.facts,
+            hook: place.hook,
+            rule_id: place.rule,
+        }
+    }
+
+    fn matched(&mut self, mut state: State, place: InChain, next: InChain, rule: &Rule) -> Move {
+        let Some(step) = self.program.step(place.rule) else { return Move::Turn(Turn::Exhausted(state)) };
+        let go = step.go;
+        let before = state;
+        let effect = match go {
+            Go::Target => extensions::apply(&rule.target, &mut state, &self.view(&before, place)),
+            _ => Effect::Continue,
+        };
+        if let Effect::Ask(question) = effect {
+            let here = State { at: At::Rule(place), ..before };
+            return Move::Turn(self.ask(here, question, Some(place.rule)));
+        }
+        if state.mark != before.mark {
+            state.rewrites += 1;
+        }
+        self.note_stateful(rule);
+        state.path = self.path.push(state.path, PathStep { kind: PathKind::Rule(place.rule), mark: state.mark });
+        let hook = place.hook;
+        let here = Place::Hook(hook);
+        let decider = Decider::Rule(place.rule);
+        let end = |end: End| Move::Turn(Turn::End(state, end));
+        match go {
+            Go::On => Move::On(State { at: At::Rule(next), ..state }),
+            Go::Accept => self.accepted(state, place, decider),
+            Go::Drop => end(End::by(Verdict::Dropped, hook, decider)),
+            Go::Return => self.come_back(state, place),
+            Go::Jump(to) | Go::Goto(to) => {
+                let Some(first) = self.program.chain(to).map(|chain| chain.first) else {
+                    return Move::Turn(Turn::Exhausted(state));
+                };
+                let stack = match go {
+                    Go::Jump(_) => self.calls.push(place.stack, place.rule),
+                    _ => place.stack,
+                };
+                Move::On(State { at: At::Rule(InChain { chain: to, rule: first, stack, draws: 0, ..place }), ..state })
+            }
+            Go::Missing => {
+                let reason = format!("`{}` is no chain of the table and no known target", rule.target.name());
+                end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
+            }
+            Go::Loop => {
+                let reason = format!("the jump to `{}` leads in a loop", rule.target.name());
+                end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
+            }
+            Go::Target => match effect {
+                Effect::Continue | Effect::Ask(_) => Move::On(State { at: At::Rule(next), ..state }),
+                Effect::Accept => self.accepted(state, place, decider),
+                Effect::Drop => end(End::by(Verdict::Dropped, hook, decider)),
+                Effect::Reject(with) => {
+                    end(End { reject_with: Some(with), ..End::by(Verdict::Rejected, hook, decider) })
+                }
+                Effect::Unknown(reason) => end(End { decided_by: Some(decider), ..End::unknown(here, reason) }),
+            },
+        }
+    }
+
+    /// `recent` and `nth` were answered as on a host that has seen nothing else.
+    fn note_stateful(&mut self, rule: &Rule) {
+        for candidate in &rule.matches {
+            match candidate {
+                hookwalk_parser::extensions::Match::Recent(_) => self.defaults.recent = true,
+                hookwalk_parser::extensions::Match::Statistic(m)
+                    if m.mode == Some(hookwalk_parser::extensions::StatisticMode::Nth) =>
+                {
+                    self.defaults.nth = true;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn accepted(&self, mut state: State, place: InChain, decider: Decider) -> Move {
+        let table = self.program.chain(place.base).map_or(TableName::Filter, |chain| chain.table);
+        if table == TableName::Filter {
+            state.accepted_by = Some(decider);
+        }
+        self.behind(state, place.hook, table)
+    }
+
+    fn end_of_chain(&mut self, mut state: State, place: InChain) -> Move {
+        if !place.stack.is_empty() {
+            let kind = PathKind::Return(place.chain);
+            state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
+        }
+        self.come_back(state, place)
+    }
+
+    /// RETURN, or the end of a chain: behind the rule that jumped last, else the policy of the
+    /// built-in chain that the hook entered.
+    fn come_back(&mut self, mut state: State, place: InChain) -> Move {
+        if let Some((jumped, stack)) = self.calls.pop(place.stack) {
+            let chain = self.program.step(jumped).map_or(place.base, |step| step.chain);
+            let place = InChain { chain, rule: jumped.next(), stack, draws: 0, ..place };
+            return Move::On(State { at: At::Rule(place), ..state });
+        }
+        let kind = PathKind::Policy(place.base);
+        state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
+        let decider = Decider::Policy(place.base);
+        match self.program.chain(place.base).and_then(|chain| chain.policy) {
+            Some(hookwalk_parser::Policy::Drop) => {
+                Move::Turn(Turn::End(state, End::by(Verdict::Dropped, place.hook, decider)))
+            }
+            Some(hookwalk_parser::Policy::Accept) => self.accepted(state, place, decider),
+            None => {
+                self.note_missing(&mut state, Missing::Policy(place.base));
+                self.accepted(state, place, decider)
+            }
+        }
+    }
+
+    /// Splits a state on a question.
+    pub(super) fn ask(&mut self, state: State, question: Question, asked_by: Option<RuleId>) -> Turn {
+        let question = self.facts.id(question);
+        let yes = State { facts: self.facts.assume(state.facts, question, true), ..state };
+        let no = State { facts: self.facts.assume(state.facts, question, false), ..state };
+        Turn::Ask { question, asked_by, yes, no }
+    }
+
+    fn leave(mut state: State) -> Move {
+        let route = state.route.unwrap_or(Chosen::LOOPBACK);
+        let arrived = state.in_interface.is_some();
+        if !route.to_this_node {
+            let verdict = if arrived { Verdict::Forwarded } else { Verdict::Sent };
+            return Move::Turn(Turn::End(state, End::delivered(verdict, &state)));
+        }
+        if !arrived && !state.looped_back {
+            state.looped_back = true;
+            state.in_interface = Some(crate::packet::InterfaceName::LOOPBACK);
+            state.out = OutInterface::None;
+            return Move::On(State { at: At::Table(Hook::Prerouting, TableName::Raw), ..state });
+        }
+        Move::Turn(Turn::End(state, End::delivered(Verdict::Local, &state)))
+    }
+}
