@@ -81,6 +81,8 @@ codes! {
     LineTooLong = "line-too-long", Warning;
     /// Lines end in CR LF, which `iptables-restore` refuses; the CR is passed over.
     CarriageReturn = "carriage-return", Warning;
+    /// A carriage return inside a comment line: the lines behind it are read as part of the comment.
+    StrayCarriageReturn = "stray-carriage-return", Error;
     /// A line is neither a rule nor anything else that a dump has.
     UnrecognisedLine = "unrecognised-line", Error;
     /// A line starts with a command of iptables that is not read here.
@@ -117,6 +119,10 @@ codes! {
     MissingValue = "missing-value", Error;
     /// A match or target lacks an option that it needs.
     MissingOption = "missing-option", Error;
+    /// An option that its match, its target or the rule has already.
+    DuplicateOption = "duplicate-option", Error;
+    /// Lists of addresses that make more rules than are written out.
+    TooManyAddresses = "too-many-addresses", Error;
     /// A `!` before something that cannot be inverted.
     NotInvertible = "not-invertible", Error;
     /// A word that is no option of the matches and target of its rule.

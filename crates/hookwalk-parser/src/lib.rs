@@ -21,7 +21,7 @@
 //! assert_eq!(rule.line, 4);
 //!
 //! let diagnostic = &dump.diagnostics()[0];
-//! assert_eq!((diagnostic.line, diagnostic.column), (5, 53));
+//! assert_eq!((diagnostic.line, diagnostic.column), (5, 63));
 //! assert_eq!(diagnostic.message, "unknown match `foo`; its options are kept as they are");
 //! ```
 //!

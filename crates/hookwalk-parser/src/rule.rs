@@ -123,7 +123,9 @@ impl Extension for BaseMatches {
                 let protocol = option.negatable::<Protocol>()?;
                 match (protocol.value, protocol.negated) {
                     (Protocol::ANY, false) => self.protocol = None,
-                    (Protocol::ANY, true) => return option.expected("a protocol: `! -p all` matches nothing"),
+                    (Protocol::ANY, true) => {
+                        return option.expected("a protocol: `! -p all` matches nothing");
+                    }
                     _ => self.protocol = Some(protocol),
                 }
             }
@@ -135,10 +137,12 @@ impl Extension for BaseMatches {
 
     fn write(&self, out: &mut OptionWriter) {
         // A plain "any" prints as nothing; `! -s 0.0.0.0/0` matches no packet and must print.
-        let told = |address: Option<Negatable<MaskedAddress>>| address.filter(|a| a.negated || !a.value.is_any());
+        let told =
+            |address: Option<Negatable<MaskedAddress>>| address.filter(|a| a.negated || !a.value.is_any());
         out.negatable("-s", told(self.source).as_ref());
         out.negatable("-d", told(self.destination).as_ref());
-        let any = |i: &Negatable<InterfacePattern>| !i.negated && i.value.is_prefix() && i.value.name().is_empty();
+        let any =
+            |i: &Negatable<InterfacePattern>| !i.negated && i.value.is_prefix() && i.value.name().is_empty();
         out.negatable("-i", self.in_interface.filter(|i| !any(i)).as_ref());
         out.negatable("-o", self.out_interface.filter(|i| !any(i)).as_ref());
         out.negatable("-p", self.protocol.as_ref());

@@ -21,4 +21,8 @@ impl Extension for CommentMatch {
     fn write(&self, out: &mut OptionWriter) {
         out.quoted("--comment", self.comment.as_ref());
     }
+
+    fn missing(&self) -> Option<&'static str> {
+        self.comment.is_none().then_some("--comment")
+    }
 }

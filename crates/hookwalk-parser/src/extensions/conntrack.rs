@@ -10,7 +10,7 @@ use nom::{IResult, Parser};
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
 use crate::types::number::number_as;
-use crate::types::{ConnStates, MaskedAddress, Negatable, PortRange, Protocol};
+use crate::types::{ConnStates, Family, MaskedAddress, Negatable, PortRange, Protocol};
 
 /// `-m conntrack`: the packet's connection. Every option has its own `!`, all of them must hold
 /// (kernel: net/netfilter/xt_conntrack.c).
@@ -191,6 +191,11 @@ impl Extension for ConntrackMatch {
         out.negatable("--ctstatus", self.ctstatus.as_ref());
         out.negatable("--ctexpire", self.ctexpire.as_ref());
         out.value("--ctdir", self.ctdir);
+    }
+
+    fn family(&self) -> Option<Family> {
+        let addresses = [self.ctorigsrc, self.ctorigdst, self.ctreplsrc, self.ctrepldst];
+        addresses.into_iter().flatten().map(|address| address.value.family()).next()
     }
 }
 

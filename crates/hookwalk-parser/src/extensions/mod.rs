@@ -4,7 +4,7 @@
 //! the table below; nothing else in this crate knows the extensions one by one.
 
 use crate::syntax::{ArgumentError, Arguments, OptionText, OptionWriter};
-use crate::types::Text;
+use crate::types::{Family, Text};
 
 /// What a match or target does in this crate: take its options and print them.
 pub(crate) trait Extension {
@@ -16,6 +16,11 @@ pub(crate) trait Extension {
 
     /// What is missing once all options are read, such as `--to-destination` of DNAT.
     fn missing(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The family that an address or name in its options belongs to.
+    fn family(&self) -> Option<Family> {
         None
     }
 }
@@ -31,6 +36,10 @@ impl<T: Extension> Extension for Box<T> {
 
     fn missing(&self) -> Option<&'static str> {
         (**self).missing()
+    }
+
+    fn family(&self) -> Option<Family> {
+        (**self).family()
     }
 }
 
@@ -80,6 +89,11 @@ macro_rules! extension_table {
                 self.extension().and_then(|(_, extension)| extension.missing())
             }
 
+            /// The family that its options belong to, where they tell.
+            pub(crate) fn family(&self) -> Option<Family> {
+                self.extension().and_then(|(_, extension)| extension.family())
+            }
+
             /// Its options as iptables-save 1.8.9 prints them.
             pub fn options(&self) -> Vec<OptionText> {
                 let mut out = OptionWriter::default();
@@ -102,8 +116,8 @@ macro_rules! modules {
 }
 
 modules!(
-    addrtype, comment, connmark, conntrack, icmp, icmp6, mark, multiport, nfacct, owner, physdev, recent, sctp,
-    set, state, statistic, tcp, udp,
+    addrtype, comment, connmark, conntrack, icmp, icmp6, mark, multiport, nfacct, owner, physdev, recent,
+    sctp, set, state, statistic, tcp, udp,
 );
 modules!(ct, dnat, log, masquerade, nflog, notrack, redirect, reject, set_connmark, set_mark, snat);
 
@@ -211,6 +225,17 @@ impl Match {
 }
 
 impl Target {
+    /// The target of this name, when it is no chain's.
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
+        match name {
+            b"ACCEPT" => Some(Target::Accept),
+            b"DROP" => Some(Target::Drop),
+            b"RETURN" => Some(Target::Return),
+            b"QUEUE" => Some(Target::Queue),
+            _ => Target::open(name),
+        }
+    }
+
     /// The name behind `-j` or `-g`; empty when there is none.
     pub fn name(&self) -> std::borrow::Cow<'_, str> {
         match self {

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter};
-use crate::types::{Negatable, Text};
+use crate::types::{Family, Negatable, Text};
 
 /// `-m recent`: a list of addresses by name, each with the times it was last seen
 /// (kernel: net/netfilter/xt_recent.c).
@@ -90,5 +90,8 @@ impl Extension for RecentMatch {
 
     fn missing(&self) -> Option<&'static str> {
         self.action.is_none().then_some("--set, --rcheck, --update or --remove")
+    }
+    fn family(&self) -> Option<Family> {
+        self.mask.map(Family::of)
     }
 }

@@ -4,6 +4,7 @@ use nom::IResult;
 
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
+use crate::types::Family;
 
 /// `-j REJECT`: drops the packet and answers it (kernel: net/ipv4/netfilter/ipt_REJECT.c,
 /// net/ipv6/netfilter/ip6t_REJECT.c).
@@ -64,6 +65,23 @@ const NAMES: &[(RejectWith, &[&str])] = &[
     (RejectWith::Icmp6RejectRoute, &["icmp6-reject-route", "reject-route"]),
 ];
 
+impl RejectWith {
+    /// The family that the answer belongs to; none for `tcp-reset`, which both know.
+    pub fn family(self) -> Option<Family> {
+        match self {
+            RejectWith::TcpReset => None,
+            RejectWith::IcmpNetUnreachable
+            | RejectWith::IcmpHostUnreachable
+            | RejectWith::IcmpProtoUnreachable
+            | RejectWith::IcmpPortUnreachable
+            | RejectWith::IcmpNetProhibited
+            | RejectWith::IcmpHostProhibited
+            | RejectWith::IcmpAdminProhibited => Some(Family::V4),
+            _ => Some(Family::V6),
+        }
+    }
+}
+
 impl fmt::Display for RejectWith {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = NAMES.iter().find(|(with, _)| with == self).and_then(|(_, names)| names.first());
@@ -94,5 +112,8 @@ impl Extension for RejectTarget {
 
     fn write(&self, out: &mut OptionWriter) {
         out.value("--reject-with", self.with);
+    }
+    fn family(&self) -> Option<Family> {
+        self.with.and_then(RejectWith::family)
     }
 }

@@ -1,6 +1,6 @@
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter};
-use crate::types::NatRange;
+use crate::types::{Family, NatRange};
 
 /// `-j SNAT`: rewrites the source of a connection; nat table only (kernel: net/netfilter/xt_nat.c).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -36,5 +36,8 @@ impl Extension for SnatTarget {
 
     fn missing(&self) -> Option<&'static str> {
         (self.to == NatRange::default()).then_some("--to-source")
+    }
+    fn family(&self) -> Option<Family> {
+        self.to.addresses.map(|range| Family::of(range.first))
     }
 }

@@ -25,7 +25,14 @@ impl Diagnostics {
     }
 
     /// Reports a place in a line that was read before.
-    pub(super) fn in_line(&mut self, code: Code, line: u32, column: u32, span: Span, message: impl FnOnce() -> String) {
+    pub(super) fn in_line(
+        &mut self,
+        code: Code,
+        line: u32,
+        column: u32,
+        span: Span,
+        message: impl FnOnce() -> String,
+    ) {
         self.push(code, line, column, span, message);
     }
 
@@ -48,7 +55,8 @@ impl Diagnostics {
 /// Bytes of the dump inside a message: in backticks, shortened, without control characters.
 pub(super) fn quote(bytes: &[u8]) -> String {
     const LONGEST: usize = 60;
-    let text = String::from_utf8_lossy(bytes);
+    let start = bytes.get(..4 * LONGEST + 4).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(start);
     let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     let shown: String = text.chars().take(LONGEST).map(visible).collect();
     if text.chars().nth(LONGEST).is_some() { format!("`{shown}…`") } else { format!("`{shown}`") }

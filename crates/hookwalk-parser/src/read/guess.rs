@@ -9,7 +9,7 @@ use crate::{Code, Span, Table};
 pub(super) fn name_table(table: &mut Table, diagnostics: &mut Diagnostics) {
     let name = guess(table);
     table.name = Text::from(name);
-    let line = table.chains.iter().filter_map(|c| c.line.or(c.rules.first().map(|r| r.line))).min().unwrap_or(1);
+    let line = table.first_line();
     diagnostics.at_line(Code::TableGuessed, line, Span::default(), || {
         format!("no table is named before this line: taken for {} (--table names it)", quote(name.as_bytes()))
     });
@@ -41,7 +41,8 @@ fn guess(table: &Table) -> &'static str {
     if names().any(only_nat) {
         "nat"
     } else if has(b"POSTROUTING") || has(b"PREROUTING") {
-        if has(b"FORWARD") || rules().any(|rule| matches!(rule.target, Target::Mark(_) | Target::Connmark(_))) {
+        if has(b"FORWARD") || rules().any(|rule| matches!(rule.target, Target::Mark(_) | Target::Connmark(_)))
+        {
             "mangle"
         } else {
             "nat"

@@ -13,7 +13,7 @@ const LONGEST_LINE: usize = 10_239;
 pub(super) fn read(reader: &Reader, text: Vec<u8>) -> Dump {
     let mut lines = Lines {
         diagnostics: Diagnostics::default(),
-        tables: Tables::new(reader),
+        tables: Tables::new(reader, text.len()),
         rules: RuleReader::default(),
         warned_of_cr: false,
     };
@@ -105,11 +105,18 @@ impl Lines<'_> {
             });
             self.tables.incompatible(table, &mut self.diagnostics);
         }
+        if let Some(at) = memchr(b'\r', comment) {
+            self.diagnostics.here(Code::StrayCarriageReturn, offset(at), offset(comment.len()), || {
+                "a carriage return in a comment: what stands behind it is not read; expected lines that end in LF".into()
+            });
+            self.tables.lost_text(self.diagnostics.line);
+        }
     }
 
     fn table(&mut self, line: &[u8], name: &[u8]) {
+        const TABLES: [&[u8]; 5] = [b"filter", b"nat", b"mangle", b"raw", b"security"];
         let name = name.trim_ascii();
-        if name.is_empty() || name.iter().any(u8::is_ascii_whitespace) {
+        if !TABLES.contains(&name) {
             self.diagnostics.here(Code::BadTable, 0, offset(line.len()), || {
                 format!("{} names no table: expected a header such as `*nat`", quote(line))
             });
@@ -168,11 +175,7 @@ impl Lines<'_> {
             (None, blanks)
         };
         let is_cut = !ended && self.tables.has_header();
-        let span = Span {
-            start: self.diagnostics.line_start,
-            end: self.diagnostics.line_start + offset(line.len()),
-        };
-        self.rules.read(line, from, counters, span, is_cut, &mut self.tables, &mut self.diagnostics);
+        self.rules.read((line, from), counters, is_cut, &mut self.tables, &mut self.diagnostics);
     }
 
     fn commit(&mut self, line: &[u8]) {

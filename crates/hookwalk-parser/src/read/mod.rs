@@ -1,10 +1,13 @@
 //! Bytes to a [`Dump`]: lines, the tables they belong to, and the rules in them.
 
+mod command;
 mod diagnostics;
 mod guess;
 mod lines;
+mod options;
 mod rule;
 mod tables;
+mod unknown;
 
 use crate::types::{Family, Text};
 use crate::{Backend, Dump};

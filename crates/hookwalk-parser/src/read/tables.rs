@@ -1,3 +1,5 @@
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 
 use super::Reader;
@@ -23,13 +25,14 @@ impl Origin {
         let version = words.next().and_then(|word| word.strip_prefix('v')).unwrap_or_default();
         let family = if program.starts_with("ip6") { Family::V6 } else { Family::V4 };
         let tells_family = program.starts_with("ip6tables") || program.starts_with("iptables");
-        let backend = if told.contains("(nf_tables)") || program.contains("nft") || program.contains("xtables") {
-            Some(Backend::Nft)
-        } else if program.contains("legacy") || names_its_backend(version) {
-            Some(Backend::Legacy)
-        } else {
-            None
-        };
+        let backend =
+            if told.contains("(nf_tables)") || program.contains("nft") || program.contains("xtables") {
+                Some(Backend::Nft)
+            } else if program.contains("legacy") || names_its_backend(version) {
+                Some(Backend::Legacy)
+            } else {
+                None
+            };
         Some(Origin { family: tells_family.then_some(family), backend })
     }
 }
@@ -52,7 +55,11 @@ pub(super) struct Tables<'r> {
     reader: &'r Reader,
     origin: Origin,
     done: Vec<Table>,
+    /// Where each name, family and backend among `done` stands first.
+    first: FxHashMap<(Text, Option<Family>, Option<Backend>), u32>,
     open: Option<OpenTable>,
+    /// How much more the lists of addresses may grow the dump.
+    expansions_left: usize,
 }
 
 /// A table whose end has not been seen.
@@ -65,13 +72,34 @@ struct OpenTable {
     run_chain: usize,
     /// Whether chains got their rules in the order of their declaration, as iptables-save writes them.
     in_order: bool,
-    /// Rules that jump to what was no chain when they were read.
-    unresolved: Vec<(usize, usize, Span)>,
+    /// Whether any chain has got a rule.
+    has_rules: bool,
+    /// Rules that jump to what was no chain when they were read: chain, index, start of the rule's
+    /// line and where in it the name stands.
+    unresolved: Vec<(usize, usize, u32, Span)>,
+    /// The first line lost since the last rule: it may have been a rule of that one's chain, of the
+    /// next one's, or of one between.
+    lost: Option<u32>,
+    /// A line was lost, and the table had no chain.
+    lost_before_chains: bool,
 }
 
 impl<'r> Tables<'r> {
-    pub(super) fn new(reader: &'r Reader) -> Self {
-        Tables { reader, origin: Origin::default(), done: Vec::new(), open: None }
+    /// Tables of a dump of so many bytes.
+    pub(super) fn new(reader: &'r Reader, len: usize) -> Self {
+        let (origin, first) = (Origin::default(), FxHashMap::default());
+        Tables { reader, origin, done: Vec::new(), first, open: None, expansions_left: 4096 + len / 32 }
+    }
+
+    /// Whether address lists may still make so many matches and rules; counts them when they may.
+    pub(super) fn may_expand(&mut self, count: usize) -> bool {
+        match self.expansions_left.checked_sub(count) {
+            Some(left) => {
+                self.expansions_left = left;
+                true
+            }
+            None => false,
+        }
     }
 
     pub(super) fn into_tables(self) -> Vec<Table> {
@@ -98,34 +126,45 @@ impl<'r> Tables<'r> {
     pub(super) fn incompatible(&mut self, name: &[u8], diagnostics: &mut Diagnostics) {
         self.close(TableEnd::Missing, diagnostics);
         let table = self.new_table(Text::from(name), Some(diagnostics.line), TableEnd::Incompatible);
-        self.done.push(table);
+        self.push_done(table, diagnostics);
     }
 
     /// Ends the open table; false when there is none.
     pub(super) fn close(&mut self, end: TableEnd, diagnostics: &mut Diagnostics) -> bool {
         let Some(mut open) = self.open.take() else { return false };
         open.flush_run();
+        open.settle_lost(usize::MAX);
         let end = if open.table.line.is_none() { TableEnd::Fragment } else { end };
         open.table.end = end;
         open.resolve_targets(diagnostics);
+        if open.lost_before_chains && end == TableEnd::Commit {
+            // Nothing else of the table is there to bear the gap.
+            open.table.end = TableEnd::Missing;
+        }
         if end == TableEnd::Missing {
             open.report_missing_commit(diagnostics);
         }
         if open.table.line.is_none() && self.reader.table.is_none() {
             guess::name_table(&mut open.table, diagnostics);
         }
-        let same = |t: &&Table| {
-            t.name == open.table.name && t.family == open.table.family && t.backend == open.table.backend
-        };
-        if let Some(first) = self.done.iter().find(same) {
-            let line = open.table.line.unwrap_or(1);
-            let (name, before) = (open.table.name.as_bytes(), first.line.unwrap_or(1));
-            diagnostics.at_line(Code::DuplicateTable, line, Span::default(), || {
-                format!("table {} stands at line {before} already: this one replaces it", quote(name))
-            });
-        }
-        self.done.push(open.table);
+        self.push_done(open.table, diagnostics);
         end != TableEnd::Fragment
+    }
+
+    fn push_done(&mut self, table: Table, diagnostics: &mut Diagnostics) {
+        let line = table.first_line();
+        match self.first.entry((table.name.clone(), table.family, table.backend)) {
+            Entry::Vacant(entry) => {
+                entry.insert(line);
+            }
+            Entry::Occupied(entry) => {
+                let (name, before) = (table.name.as_bytes(), entry.get());
+                diagnostics.at_line(Code::DuplicateTable, line, Span::default(), || {
+                    format!("table {} stands at line {before} already: this one replaces it", quote(name))
+                });
+            }
+        }
+        self.done.push(table);
     }
 
     /// Ends what the end of the input ends.
@@ -165,7 +204,8 @@ impl<'r> Tables<'r> {
         open.check_name(name, diagnostics);
         if let Some(chain) = open.by_name.get(name).and_then(|&at| open.table.chains.get_mut(at)) {
             if let Some(first) = chain.line {
-                let rules = if open.table.backend == Some(Backend::Nft) { "empties it" } else { "is refused" };
+                let rules =
+                    if open.table.backend == Some(Backend::Nft) { "empties it" } else { "is refused" };
                 diagnostics.here(Code::DuplicateChain, 0, policy_at, || {
                     format!("chain {} is declared at line {first} already: here it {rules}", quote(name))
                 });
@@ -187,21 +227,37 @@ impl<'r> Tables<'r> {
     }
 
     /// Sets the policy of a built-in chain, as `-P` does.
-    pub(super) fn set_policy(&mut self, name: &[u8], policy: Policy) {
+    pub(super) fn set_policy(
+        &mut self,
+        name: &[u8],
+        policy: Policy,
+        counters: Option<Counters>,
+        at: u32,
+        diagnostics: &mut Diagnostics,
+    ) {
         let open = self.current();
-        let at = open.find_or_add(name);
-        if let Some(chain) = open.table.chains.get_mut(at) {
-            chain.policy = Some(policy);
+        let is_builtin = open.table.is_builtin(name);
+        if !is_builtin {
+            let end = at + u32::try_from(name.len()).unwrap_or(0);
+            diagnostics.here(Code::PolicyOnUserChain, at, end, || {
+                format!("{} is no built-in chain of this table and has no policy", quote(name))
+            });
+        }
+        let index = match open.by_name.get(name) {
+            Some(&index) => index,
+            None => open.add_chain(Text::from(name)),
+        };
+        if let Some(chain) = open.table.chains.get_mut(index) {
+            chain.line.get_or_insert(diagnostics.line);
+            chain.policy = Some(policy).filter(|_| is_builtin);
+            chain.counters = counters.or(chain.counters);
         }
     }
 
     /// Notes that rules may be missing where the dump stands now.
     pub(super) fn lost_text(&mut self, line: u32) {
-        let Some(open) = &mut self.open else { return };
-        open.flush_run();
-        let at = open.run_chain;
-        if let Some(chain) = open.table.chains.get_mut(at) {
-            chain.gaps.push(Gap { after: chain.rules.len(), line });
+        if let Some(open) = &mut self.open {
+            open.lost.get_or_insert(line);
         }
     }
 
@@ -264,9 +320,12 @@ impl Tables<'_> {
     }
 
     /// The chain of this name, shared with the table's own copy of the name.
-    pub(super) fn declared_chain(&mut self, name: &[u8]) -> Option<Text> {
+    ///
+    /// Also whether a line declares it, or it is there only because rules are in it.
+    pub(super) fn chain_named(&mut self, name: &[u8]) -> Option<(Text, bool)> {
         let open = self.current();
-        open.by_name.get_key_value(name).map(|(name, _)| name.clone())
+        let (name, &at) = open.by_name.get_key_value(name)?;
+        Some((name.clone(), open.table.chains.get(at).is_some_and(|chain| chain.line.is_some())))
     }
 
     /// Puts a rule behind the last of its chain.
@@ -274,13 +333,19 @@ impl Tables<'_> {
         let open = self.current();
         if chain != open.run_chain {
             open.flush_run();
-            open.in_order &= chain > open.run_chain || !open.has_rules();
+            open.settle_lost(chain);
+            open.in_order &= chain > open.run_chain || !open.has_rules;
             open.run_chain = chain;
+        } else if open.lost.is_some() {
+            open.flush_run();
+            open.settle_lost(chain);
         }
+        open.has_rules = true;
+        let start = rule.span.start;
         open.run.push(rule);
         if let Some(span) = unresolved {
             let before = open.table.chains.get(chain).map_or(0, |c| c.rules.len());
-            open.unresolved.push((chain, before + open.run.len() - 1, span));
+            open.unresolved.push((chain, before + open.run.len() - 1, start, span));
         }
     }
 }
@@ -293,7 +358,10 @@ impl OpenTable {
             run: Vec::new(),
             run_chain: 0,
             in_order: true,
+            has_rules: false,
             unresolved: Vec::new(),
+            lost: None,
+            lost_before_chains: false,
         }
     }
 
@@ -305,21 +373,28 @@ impl OpenTable {
         at
     }
 
-    fn find_or_add(&mut self, name: &[u8]) -> usize {
-        match self.by_name.get(name) {
-            Some(&at) => at,
-            None => self.add_chain(Text::from(name)),
+    /// Marks where the lost line may have held a rule, now that the chain of the next rule is known:
+    /// iptables-save writes rules in the order of the chains, and where they stand in another order
+    /// any two chains may be next to each other.
+    fn settle_lost(&mut self, next: usize) {
+        let Some(line) = self.lost.take() else { return };
+        let last = next.min(self.table.chains.len().saturating_sub(1));
+        let range =
+            if self.run_chain <= last { self.run_chain..=last } else { self.run_chain..=self.run_chain };
+        for chain in self.table.chains.get_mut(range).unwrap_or_default() {
+            chain.lose(line);
         }
-    }
-
-    fn has_rules(&self) -> bool {
-        !self.run.is_empty() || self.table.chains.iter().any(|chain| !chain.rules.is_empty())
+        if next < self.run_chain
+            && let Some(chain) = self.table.chains.get_mut(next)
+        {
+            chain.lose(line);
+        }
+        self.lost_before_chains |= self.table.chains.is_empty();
     }
 
     fn empty_chain(&mut self, name: &[u8]) {
         self.flush_run();
         let Some(&at) = self.by_name.get(name) else { return };
-        self.unresolved.retain(|(chain, ..)| *chain != at);
         if let Some(chain) = self.table.chains.get_mut(at) {
             chain.rules.clear();
             chain.gaps.clear();
@@ -340,7 +415,9 @@ impl OpenTable {
             return;
         }
         if let Some(chain) = self.table.chains.get_mut(self.run_chain) {
-            chain.rules.reserve_exact(self.run.len());
+            if chain.rules.is_empty() {
+                chain.rules.reserve_exact(self.run.len());
+            }
             chain.rules.append(&mut self.run);
         }
     }
@@ -348,9 +425,11 @@ impl OpenTable {
     /// Settles `-j NAME` where NAME was no chain yet: the chain may have come later, and else it is
     /// either missing or a target that is not known.
     fn resolve_targets(&mut self, diagnostics: &mut Diagnostics) {
-        for (chain, rule, span) in std::mem::take(&mut self.unresolved) {
-            let Some(rule) = self.table.chains.get(chain).and_then(|c| c.rules.get(rule)) else { continue };
-            let (line, start) = (rule.line, rule.span.start);
+        for (chain, rule, start, span) in std::mem::take(&mut self.unresolved) {
+            // The chain may have been emptied and filled again since.
+            let rule = self.table.chains.get(chain).and_then(|c| c.rules.get(rule));
+            let Some(rule) = rule.filter(|rule| rule.span.start == start) else { continue };
+            let line = rule.line;
             let name = match &rule.target {
                 Target::Jump(name) | Target::Goto(name) => name.clone(),
                 _ => continue,
@@ -376,12 +455,28 @@ impl OpenTable {
         });
         let first = if self.in_order { self.run_chain } else { 0 };
         for chain in self.table.chains.iter_mut().skip(first) {
-            chain.gaps.push(Gap { after: chain.rules.len(), line });
+            chain.lose(line);
+        }
+    }
+}
+
+impl Chain {
+    /// Notes that text is missing behind the rules read so far.
+    fn lose(&mut self, line: u32) {
+        let after = self.rules.len();
+        if self.gaps.last().is_none_or(|gap| gap.after != after) {
+            self.gaps.push(Gap { after, line });
         }
     }
 }
 
 impl Table {
+    /// The line of its header, or of the first thing in it.
+    pub(super) fn first_line(&self) -> u32 {
+        let first = |c: &Chain| c.line.into_iter().chain(c.rules.first().map(|rule| rule.line)).min();
+        self.line.or_else(|| self.chains.iter().filter_map(first).min()).unwrap_or(1)
+    }
+
     fn empty() -> Table {
         let end = TableEnd::Fragment;
         Table { name: Text::default(), line: None, family: None, backend: None, chains: Vec::new(), end }

@@ -6,8 +6,8 @@ mod value;
 mod word;
 
 pub(crate) use arguments::{ArgumentError, Arguments, Problem};
-pub use option::{OptionText, OptionValue};
 pub(crate) use option::OptionWriter;
+pub use option::{OptionText, OptionValue};
 pub use value::Expected;
 pub(crate) use value::{Value, value};
 pub(crate) use word::{Word, split_words};

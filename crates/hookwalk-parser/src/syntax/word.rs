@@ -121,7 +121,10 @@ mod tests {
 
     #[test]
     fn quoting_as_iptables_restore_reads_it() {
-        assert_eq!(words(r#"-m comment --comment "a b" -j X"#), ["-m", "comment", "--comment", "a b", "-j", "X"]);
+        assert_eq!(
+            words(r#"-m comment --comment "a b" -j X"#),
+            ["-m", "comment", "--comment", "a b", "-j", "X"]
+        );
         assert_eq!(words(r#"AC"CE"PT"#), ["ACCE", "PT"]);
         assert_eq!(words(r#""a \"q\" \' \\ b""#), [r#"a "q" ' \ b"#]);
         assert_eq!(words(r"a\b 'c"), [r"a\b", "'c"]);

@@ -5,6 +5,7 @@ use nom::branch::alt;
 use nom::bytes::complete::take_while1;
 use nom::character::complete::char;
 use nom::combinator::{all_consuming, map_opt, opt};
+use nom::multi::separated_list1;
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
@@ -156,7 +157,7 @@ impl Value for MaskedAddress {
     const EXPECTED: &'static str = "an address such as 10.0.0.0/8, 10.0.0.0/255.0.255.0 or fd00::/64";
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
-        let (rest, address) = ip_address(input)?;
+        let (rest, address) = alt((ip_address, short_v4_network.map(IpAddr::V4))).parse(input)?;
         match address {
             IpAddr::V4(address) => {
                 let (rest, mask) = opt(preceded(char('/'), v4_mask)).parse(rest)?;
@@ -180,11 +181,8 @@ impl Value for IpAddr {
 
 /// One address, without mask.
 pub(crate) fn ip_address(input: &[u8]) -> IResult<&[u8], IpAddr> {
-    alt((
-        nom::combinator::map(v4_address, IpAddr::V4),
-        nom::combinator::map(v6_address, IpAddr::V6),
-    ))
-    .parse(input)
+    alt((nom::combinator::map(v4_address, IpAddr::V4), nom::combinator::map(v6_address, IpAddr::V6)))
+        .parse(input)
 }
 
 /// Four decimal parts; not before a `:`, where an IPv6 address with a decimal group would be cut.
@@ -198,6 +196,17 @@ fn v4_address(input: &[u8]) -> IResult<&[u8], Ipv4Addr> {
         (rest, *octet) = nom::character::complete::u8.parse(rest)?;
     }
     Ok((rest, Ipv4Addr::from(octets)))
+}
+
+/// `10` or `192.168`: iptables fills up the parts that are not there, so that `10/8` is a network.
+fn short_v4_network(input: &[u8]) -> IResult<&[u8], Ipv4Addr> {
+    map_opt(separated_list1(char('.'), nom::character::complete::u8), |parts| match *parts {
+        [a] => Some(Ipv4Addr::new(a, 0, 0, 0)),
+        [a, b] => Some(Ipv4Addr::new(a, b, 0, 0)),
+        [a, b, c] => Some(Ipv4Addr::new(a, b, c, 0)),
+        _ => None,
+    })
+    .parse(input)
 }
 
 fn v6_address(input: &[u8]) -> IResult<&[u8], Ipv6Addr> {
@@ -249,7 +258,17 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["10.0.0.0/33", "10.0.0", "300.1.1.1", "fd00::/129", "", "10.0.0.1/x", "1.2.3.4.5", "::1::2"] {
+        for text in [
+            "10.0.0.0/33",
+            "10.0.0.",
+            ".1",
+            "300.1.1.1",
+            "fd00::/129",
+            "",
+            "10.0.0.1/x",
+            "1.2.3.4.5",
+            "::1::2",
+        ] {
             assert!(text.parse::<MaskedAddress>().is_err(), "{text}");
         }
     }

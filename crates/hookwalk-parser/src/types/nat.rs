@@ -87,7 +87,8 @@ impl fmt::Display for NatRange {
 }
 
 impl Value for NatRange {
-    const EXPECTED: &'static str = "a destination such as 10.0.0.5:53, 10.0.0.1-10.0.0.9, [fd00::5]:53 or :8080";
+    const EXPECTED: &'static str =
+        "a destination such as 10.0.0.5:53, 10.0.0.1-10.0.0.9, [fd00::5]:53 or :8080";
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
         let bare_v6 = nom::combinator::verify(AddressRange::read_range, |range| range.first.is_ipv6());

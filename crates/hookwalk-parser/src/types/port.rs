@@ -1,8 +1,9 @@
 use std::fmt;
 
 use nom::branch::alt;
+use nom::bytes::complete::take_while1;
 use nom::character::complete::char;
-use nom::combinator::opt;
+use nom::combinator::{map_opt, opt};
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
@@ -30,14 +31,14 @@ impl PortRange {
     /// Reads a range whose ends stand around `separator`: `:` in matches, `-` in NAT.
     pub(crate) fn read_with(separator: char) -> impl Fn(&[u8]) -> IResult<&[u8], PortRange> {
         move |input| {
-            let (rest, first) = opt(number_as).parse(input)?;
+            let (rest, first) = opt(port).parse(input)?;
             match first {
                 None => {
-                    let (rest, last) = preceded(char(separator), opt(number_as)).parse(rest)?;
+                    let (rest, last) = preceded(char(separator), opt(port)).parse(rest)?;
                     Ok((rest, PortRange { first: 0, last: last.unwrap_or(u16::MAX) }))
                 }
                 Some(first) => alt((
-                    preceded(char(separator), number_as).map(move |last| PortRange { first, last }),
+                    preceded(char(separator), port).map(move |last| PortRange { first, last }),
                     char(separator).map(move |_| PortRange { first, last: u16::MAX }),
                     nom::combinator::success(PortRange { first, last: first }),
                 ))
@@ -46,6 +47,71 @@ impl PortRange {
         }
     }
 }
+
+/// A port by number, or by the name that a saved rule cannot have and a written one can.
+fn port(input: &[u8]) -> IResult<&[u8], u16> {
+    alt((number_as, service)).parse(input)
+}
+
+fn service(input: &[u8]) -> IResult<&[u8], u16> {
+    map_opt(take_while1(|b: u8| b.is_ascii_alphanumeric() || b == b'-'), |name: &[u8]| {
+        let known = SERVICES.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
+        known.map(|(_, port)| *port)
+    })
+    .parse(input)
+}
+
+/// What rules are seen to name, out of the registry "Service Name and Transport Protocol Port Number".
+const SERVICES: [(&str, u16); 48] = [
+    ("ftp-data", 20),
+    ("ftp", 21),
+    ("ssh", 22),
+    ("telnet", 23),
+    ("smtp", 25),
+    ("time", 37),
+    ("whois", 43),
+    ("tacacs", 49),
+    ("domain", 53),
+    ("bootps", 67),
+    ("bootpc", 68),
+    ("tftp", 69),
+    ("finger", 79),
+    ("http", 80),
+    ("www", 80),
+    ("kerberos", 88),
+    ("pop3", 110),
+    ("sunrpc", 111),
+    ("auth", 113),
+    ("ident", 113),
+    ("nntp", 119),
+    ("ntp", 123),
+    ("netbios-ns", 137),
+    ("netbios-dgm", 138),
+    ("netbios-ssn", 139),
+    ("imap", 143),
+    ("imap2", 143),
+    ("snmp", 161),
+    ("snmp-trap", 162),
+    ("bgp", 179),
+    ("irc", 194),
+    ("ldap", 389),
+    ("https", 443),
+    ("microsoft-ds", 445),
+    ("isakmp", 500),
+    ("syslog", 514),
+    ("printer", 515),
+    ("submission", 587),
+    ("ipp", 631),
+    ("ldaps", 636),
+    ("domain-s", 853),
+    ("rsync", 873),
+    ("imaps", 993),
+    ("pop3s", 995),
+    ("openvpn", 1194),
+    ("mysql", 3306),
+    ("postgresql", 5432),
+    ("mdns", 5353),
+];
 
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

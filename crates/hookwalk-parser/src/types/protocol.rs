@@ -32,6 +32,8 @@ impl Protocol {
     pub const ICMPV6: Protocol = Protocol(58);
     /// SCTP.
     pub const SCTP: Protocol = Protocol(132);
+    /// Mobility header of IPv6.
+    pub const MOBILITY: Protocol = Protocol(135);
     /// UDP-Lite.
     pub const UDPLITE: Protocol = Protocol(136);
 

@@ -1,0 +1,60 @@
+//! Real dumps in the folder beside the checkout, when it is there: kube-proxy's own, and a corpus of
+//! dumps from twenty years.
+
+use std::path::{Path, PathBuf};
+
+use hookwalk_parser::{Dump, parse};
+
+fn files(folder: &str) -> Option<Vec<PathBuf>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(folder);
+    if !root.is_dir() {
+        eprintln!("skipped: there is no folder {} beside the checkout", root.display());
+        return None;
+    }
+    let (mut folders, mut files) = (vec![root], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    Some(files)
+}
+
+/// The bytes come back, and the rules' spans are their lines.
+fn check_bytes(path: &Path, bytes: &[u8], dump: &Dump) {
+    assert_eq!(dump.text(), bytes, "{}", path.display());
+    let lines: Vec<&[u8]> = bytes.split(|&b| b == b'\n').collect();
+    for rule in dump.tables().iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules) {
+        let line = lines[rule.line as usize - 1];
+        assert_eq!(dump.slice(rule.span), line.strip_suffix(b"\r").unwrap_or(line), "{}", path.display());
+    }
+}
+
+#[test]
+fn kube_proxy() {
+    let Some(mut files) = files("kube-proxy") else { return };
+    let is_dump =
+        |path: &PathBuf| path.extension().is_some_and(|end| end.to_string_lossy().starts_with("save"));
+    files.retain(is_dump);
+    assert!(files.len() >= 9, "{files:?}");
+    for path in files {
+        let bytes = std::fs::read(&path).unwrap();
+        let dump = parse(bytes.clone());
+        check_bytes(&path, &bytes, &dump);
+        assert!(dump.is_whole(), "{}", path.display());
+        assert_eq!(dump.diagnostics(), [], "{}", path.display());
+        let rules = dump.tables().iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
+        assert_eq!(rules.flat_map(|r| r.unknown_parts()).count(), 0, "{}", path.display());
+    }
+}
+
+#[test]
+fn corpus() {
+    let Some(files) = files("corpus") else { return };
+    for path in files {
+        let bytes = std::fs::read(&path).unwrap();
+        check_bytes(&path, &bytes, &parse(bytes.clone()));
+    }
+}
