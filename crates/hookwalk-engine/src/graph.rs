@@ -1,6 +1,6 @@
 use hookwalk_parser::extensions::Target;
 use hookwalk_parser::{Backend, Table};
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use rustc_hash::FxHashMap;
@@ -38,7 +38,8 @@ impl ChainGraph {
         }
         let mut component = vec![0; nodes.len()];
         let mut in_loop = vec![false; nodes.len()];
-        for (number, group) in tarjan_scc(&graph).into_iter().enumerate() {
+        // Kosaraju, not Tarjan: the latter recurses, and a hostile dump has chains as deep as it is long.
+        for (number, group) in kosaraju_scc(&graph).into_iter().enumerate() {
             let loops = group.len() > 1 || group.iter().any(|&node| graph.contains_edge(node, node));
             for chain in group.into_iter().map(NodeIndex::index) {
                 if let (Some(component), Some(in_loop)) = (component.get_mut(chain), in_loop.get_mut(chain)) {

@@ -21,6 +21,24 @@ pub struct Walk {
     pub truncated: bool,
 }
 
+impl Walk {
+    /// The walk with one outcome left in each case, drawn by the exact weights. One seed draws the
+    /// same outcome each time.
+    #[must_use]
+    pub fn drawn(mut self, seed: u64) -> Walk {
+        for case in &mut self.cases {
+            let lot = crate::probability::Lot::new(seed);
+            let mut below = Probability::ZERO;
+            let drawn = case.outcomes.iter().position(|outcome| {
+                below = below.plus(&outcome.probability);
+                lot.is_below(&below)
+            });
+            case.outcomes = drawn.map(|at| case.outcomes.swap_remove(at)).into_iter().collect();
+        }
+        self
+    }
+}
+
 /// The outcomes under one set of assumptions. Their probabilities and `unexplored` sum to exactly 1.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -41,6 +41,23 @@ impl Probability {
         self.draw((1 << Self::BITS) - numerator.min(1 << Self::BITS))
     }
 
+    /// The probability that both come to pass, when one does not depend on the other.
+    #[must_use]
+    pub fn times(&self, other: &Probability) -> Self {
+        Probability { numerator: &self.numerator * &other.numerator, draws: self.draws + other.draws }
+    }
+
+    /// The same, with as few draws in the denominator as it takes.
+    #[must_use]
+    pub fn reduced(self) -> Self {
+        let zeros = self.numerator.trailing_zeros().unwrap_or(0) / u64::from(Self::BITS);
+        let fewer = self.draws.min(u32::try_from(zeros).unwrap_or(u32::MAX));
+        Probability {
+            numerator: self.numerator >> (u64::from(fewer) * u64::from(Self::BITS)),
+            draws: self.draws - fewer,
+        }
+    }
+
     /// The sum of two.
     #[must_use]
     pub fn plus(&self, other: &Probability) -> Self {
@@ -86,6 +103,39 @@ impl Probability {
     fn scaled(&self, draws: u32) -> BigUint {
         &self.numerator << (u64::from(draws - self.draws) * u64::from(Self::BITS))
     }
+}
+
+/// A number from 0 up to 1, drawn from a seed with as many bits as a comparison needs.
+pub(crate) struct Lot {
+    seed: u64,
+}
+
+impl Lot {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Lot { seed }
+    }
+
+    /// Whether the number is below a probability.
+    pub(crate) fn is_below(&self, probability: &Probability) -> bool {
+        let bits = u64::from(probability.draws) * u64::from(Probability::BITS);
+        let mut state = self.seed;
+        let mut number = BigUint::ZERO;
+        for _ in 0..bits.div_ceil(64) {
+            number = (number << 64_u32) + splitmix64(&mut state);
+        }
+        // The first bits are the same whatever the length, so that one number is compared with all.
+        number >>= bits.div_ceil(64) * 64 - bits;
+        number < probability.numerator
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+fn splitmix64(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 impl PartialEq for Probability {

@@ -123,7 +123,6 @@ pub(crate) struct CompiledChain {
     /// Behind the last rule.
     pub(crate) end: RuleId,
     pub(crate) policy: Option<Policy>,
-    pub(crate) is_builtin: bool,
     /// Rules before which text is missing, with its line.
     pub(crate) gaps: Vec<(RuleId, u32)>,
 }
@@ -241,7 +240,6 @@ impl Program {
                 first: RuleId(first),
                 end: RuleId(id(self.rules.len())),
                 policy: chain.policy,
-                is_builtin: table.is_builtin(chain.name.as_bytes()),
                 gaps: chain.gaps.iter().map(|gap| (RuleId(first + id(gap.after)), gap.line)).collect(),
             });
         }
@@ -269,11 +267,6 @@ impl Program {
 
     pub(crate) fn step(&self, rule: RuleId) -> Option<&Step> {
         self.rules.get(rule.0 as usize)
-    }
-
-    /// How many rules the program has.
-    pub(crate) fn len(&self) -> usize {
-        self.rules.len()
     }
 }
 

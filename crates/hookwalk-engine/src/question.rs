@@ -215,7 +215,8 @@ impl fmt::Display for Question {
             Question::Bridge(BridgeFact::In) => f.write_str("the packet comes in by a port of a bridge"),
             Question::Bridge(BridgeFact::Out) => f.write_str("the packet leaves by a port of a bridge"),
             Question::Bridge(BridgeFact::Bridged) => f.write_str("the packet is bridged, not routed"),
-            Question::Opaque { text, .. } => write!(f, "`{text}` holds"),
+            Question::Opaque { text, .. } if text.starts_with('-') => write!(f, "`{text}` holds"),
+            Question::Opaque { text, .. } => f.write_str(text),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Weights {
         for (at, node) in tree.nodes.iter().enumerate() {
             let below = weights.below_draw.get(at).copied().unwrap_or_default();
             match *node {
-                Node::End(_) | Node::Unexplored => {}
+                Node::End(_) | Node::Open => {}
                 Node::Draw { numerator, yes, no } => {
                     let here = weights.take(at);
                     if let Some(yes) = yes {
@@ -94,7 +94,7 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
             node.and_then(|node| of.get_mut(node)).map(std::mem::take).unwrap_or_default()
         };
         let cases = match *node {
-            Node::Unexplored => vec![CaseNodes::default()],
+            Node::Open => vec![CaseNodes::default()],
             Node::End(_) => {
                 let leaf = Leaf { node: at, assume: Vec::new(), alike: Vec::new() };
                 vec![CaseNodes { leaves: vec![leaf], ..CaseNodes::default() }]

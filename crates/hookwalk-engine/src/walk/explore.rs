@@ -8,7 +8,6 @@ use crate::program::RuleId;
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
-    pub(super) truncated: bool,
 }
 
 /// The index of a node.
@@ -16,22 +15,21 @@ pub(super) type NodeId = usize;
 
 #[derive(Debug)]
 pub(super) enum Node {
-    /// A way that was not followed to its end.
-    Unexplored,
+    /// Not followed yet.
+    Open,
     End(Box<(State, End)>),
     /// A draw; a side that cannot come up is not there.
     Draw { numerator: u32, yes: Option<NodeId>, no: Option<NodeId> },
     Ask { question: QuestionId, asked_by: Option<RuleId>, yes: NodeId, no: NodeId },
 }
 
-/// Follows every fork, the draw that succeeds and the answer yes first.
-pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Tree {
-    let mut tree = Tree { nodes: vec![Node::Unexplored], truncated: false };
+/// Follows every fork, the draw that succeeds and the answer yes first; none when a limit is reached.
+pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Option<Tree> {
+    let mut tree = Tree { nodes: vec![Node::Open] };
     let mut pending = vec![(0, way.start())];
     while let Some((at, state)) = pending.pop() {
         if tree.nodes.len() > limits.states {
-            tree.truncated = true;
-            break;
+            return None;
         }
         let node = match way.advance(state) {
             Turn::End(state, end) => Node::End(Box::new((state, end))),
@@ -46,22 +44,19 @@ pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Tree {
                 let yes = tree.add(&mut pending, yes);
                 Node::Ask { question, asked_by, yes, no }
             }
-            Turn::Exhausted(_) => {
-                tree.truncated = true;
-                Node::Unexplored
-            }
+            Turn::Exhausted | Turn::Call { .. } | Turn::Returned(_) => return None,
         };
         if let Some(place) = tree.nodes.get_mut(at) {
             *place = node;
         }
     }
-    tree
+    Some(tree)
 }
 
 impl Tree {
     fn add(&mut self, pending: &mut Vec<(NodeId, State)>, state: State) -> NodeId {
         let id = self.nodes.len();
-        self.nodes.push(Node::Unexplored);
+        self.nodes.push(Node::Open);
         pending.push((id, state));
         id
     }

@@ -1,18 +1,19 @@
 //! Walks a packet: every outcome of every case.
 //!
 //! [`way`] moves one state on until it ends or forks; [`explore`] follows all forks and keeps them as
-//! a tree; [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
+//! a tree; [`merged`] takes over where that tree would grow past its limit; [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
 
 mod arena;
 mod cases;
 mod explore;
 mod facts;
+mod merged;
 mod report;
 mod routing;
 mod state;
 mod way;
 
-use arena::Lists;
+use arena::{List, Lists};
 use facts::Facts;
 pub(crate) use state::{State, View};
 use way::{Defaults, Way};
@@ -20,7 +21,7 @@ use way::{Defaults, Way};
 use crate::engine::Engine;
 use crate::outcome::Walk;
 use crate::packet::Packet;
-use crate::program::Program;
+use crate::program::{Program, RuleId};
 
 /// How much of a walk is followed. Rulesets that people run stay far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +58,18 @@ pub(crate) fn walk(engine: &Engine, program: &Program, packet: &Packet, limits: 
         calls: Lists::default(),
         defaults: Defaults::default(),
         budget: limits.rules,
+        merging: false,
+        called: List::EMPTY,
     };
-    let tree = explore::explore(&mut way, limits);
-    let cases = cases::cases(&way, &tree);
-    report::walk(&way, &tree, cases)
+    way.called = way.calls.push(List::EMPTY, RuleId(0));
+    match explore::explore(&mut way, limits) {
+        Some(tree) => {
+            let cases = cases::cases(&way, &tree);
+            report::walk(&way, &tree, cases)
+        }
+        None => {
+            let worlds = merged::explore(&mut way, limits);
+            report::merged_walk(&way, &worlds)
+        }
+    }
 }

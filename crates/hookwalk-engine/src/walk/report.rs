@@ -5,29 +5,38 @@ use hookwalk_parser::types::Text;
 use super::cases::{CaseNodes, Leaf, Weights, certain_and_maybe};
 use super::explore::{Node, Tree};
 use super::facts::QuestionId;
-use super::state::{Decider, OutInterface};
-use super::way::{Missing, PathKind, PathStep, Way};
+use super::merged::World;
+use super::state::{Decider, OutInterface, State};
+use super::way::{End, Missing, PathKind, PathStep, Way};
 use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk, WalkStep};
 use crate::probability::Probability;
 use crate::program::{ChainId, RuleId};
 
 pub(super) fn walk(way: &Way<'_>, tree: &Tree, (cases, weights): (Vec<CaseNodes>, Weights)) -> Walk {
-    let cases = cases.iter().map(|case| way.case(tree, &weights, case)).collect();
-    Walk { packet: *way.packet, defaults: way.defaults(), cases, truncated: tree.truncated }
+    let case = |case: &CaseNodes| Case {
+        assume: way.assumptions(&case.assume),
+        outcomes: case.leaves.iter().rev().filter_map(|leaf| way.outcome(tree, &weights, leaf)).collect(),
+        unexplored: Probability::ZERO,
+    };
+    let cases = cases.iter().map(case).collect();
+    Walk { packet: *way.packet, defaults: way.defaults(), cases, truncated: false }
+}
+
+/// The walk of merged ways: no rules are told, and what was given up is unexplored.
+pub(super) fn merged_walk(way: &Way<'_>, worlds: &[World]) -> Walk {
+    let case = |world: &World| {
+        let told = world.ends.iter().fold(Probability::ZERO, |sum, (_, _, weight)| sum.plus(weight));
+        let outcomes = world.ends.iter().map(|(state, end, weight)| Outcome {
+            matched_rules: None,
+            ..way.outcome_at(state, end, weight.clone())
+        });
+        Case { assume: way.assumptions(&world.assume), outcomes: outcomes.collect(), unexplored: told.complement() }
+    };
+    let cases = worlds.iter().map(case).collect();
+    Walk { packet: *way.packet, defaults: way.defaults(), cases, truncated: true }
 }
 
 impl Way<'_> {
-    fn case(&self, tree: &Tree, weights: &Weights, case: &CaseNodes) -> Case {
-        let outcomes: Vec<Outcome> =
-            case.leaves.iter().rev().filter_map(|leaf| self.outcome(tree, weights, leaf)).collect();
-        let unexplored = if tree.truncated {
-            outcomes.iter().fold(Probability::ZERO, |sum, outcome| sum.plus(&outcome.probability)).complement()
-        } else {
-            Probability::ZERO
-        };
-        Case { assume: self.assumptions(&case.assume), outcomes, unexplored }
-    }
-
     fn assumptions(&self, answers: &[(QuestionId, bool, Option<RuleId>)]) -> Vec<Assumption> {
         answers
             .iter()
@@ -47,21 +56,31 @@ impl Way<'_> {
             Some(Node::End(other)) => other.1.decided_by == end.decided_by,
             _ => true,
         });
-        let not_in_dump: Vec<String> =
-            self.missing.to_vec(state.missing).into_iter().filter_map(|missing| self.missing_text(missing)).collect();
-        let verdict = if not_in_dump.is_empty() { end.verdict } else { Verdict::Unknown };
-        let delivered = end.place.is_none();
+        let outcome = self.outcome_at(state, end, weights.of(leaf.node));
         Some(Outcome {
-            probability: weights.of(leaf.node),
             assume: self.assumptions(&leaf.assume),
+            decided_by: outcome.decided_by.filter(|_| decided_alike),
+            matched_rules: Some(certain.into_iter().filter_map(|rule| self.rule_ref(rule)).collect()),
+            maybe_rules: maybe.into_iter().filter_map(|rule| self.rule_ref(rule)).collect(),
+            ..outcome
+        })
+    }
+
+    /// What a state at its end tells, apart from the rules on its way.
+    fn outcome_at(&self, state: &State, end: &End, probability: Probability) -> Outcome {
+        let missing = self.missing.to_vec(state.missing);
+        let not_in_dump: Vec<String> = missing.into_iter().filter_map(|missing| self.missing_text(missing)).collect();
+        let verdict = if not_in_dump.is_empty() { end.verdict } else { Verdict::Unknown };
+        Outcome {
+            probability,
+            assume: Vec::new(),
             verdict,
             place: end.place,
-            decided_by: end.decided_by.filter(|_| decided_alike).and_then(|decider| self.decider_ref(decider)),
-            dnat_by: state.dnat_by.filter(|_| state.dnat).and_then(|rule| self.rule_ref(rule)),
+            decided_by: end.decided_by.and_then(|decider| self.decider_ref(decider)),
+            dnat_by: state.dnat_by.and_then(|rule| self.rule_ref(rule)),
             snat_by: state.snat_by.and_then(|rule| self.rule_ref(rule)),
             in_interface: self.packet.in_interface,
             out_interface: match state.out {
-                OutInterface::Known(name) if delivered || state.in_interface.is_some() => Some(name),
                 OutInterface::Known(name) => Some(name),
                 _ => None,
             },
@@ -76,12 +95,12 @@ impl Way<'_> {
             snat: state.snat,
             masquerade: state.masquerade,
             reject_with: end.reject_with,
-            matched_rules: Some(certain.into_iter().filter_map(|rule| self.rule_ref(rule)).collect()),
-            maybe_rules: maybe.into_iter().filter_map(|rule| self.rule_ref(rule)).collect(),
+            matched_rules: Some(Vec::new()),
+            maybe_rules: Vec::new(),
             steps: self.path.to_vec(state.path).into_iter().filter_map(|step| self.step(step)).collect(),
             not_in_dump,
             reason: end.reason.clone(),
-        })
+        }
     }
 
     fn step(&self, step: PathStep) -> Option<WalkStep> {

@@ -41,6 +41,11 @@ pub(crate) struct Way<'e> {
     pub(crate) defaults: Defaults,
     /// How many rules may still be looked at.
     pub(crate) budget: u64,
+    /// Whether equal states become one: then no path is kept, and chains are walked apart from their
+    /// callers.
+    pub(crate) merging: bool,
+    /// When merging: the stack of every chain that was called, whoever called it.
+    pub(crate) called: List,
 }
 
 /// One step of a way, in the path of a state.
@@ -88,11 +93,15 @@ pub(crate) enum Turn {
     /// A question that nobody answered decides between two.
     Ask { question: QuestionId, asked_by: Option<RuleId>, yes: State, no: State },
     /// The budget is used up.
-    Exhausted(State),
+    Exhausted,
+    /// When merging: a jump, the state that enters the chain and the place to come back to.
+    Call { callee: State, resume: InChain },
+    /// When merging: the end of a chain that was called.
+    Returned(State),
 }
 
 /// How a way ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct End {
     pub(crate) verdict: Verdict,
     pub(crate) place: Option<Place>,
@@ -223,6 +232,12 @@ impl Way<'_> {
         state.tracking == PacketState::New && !state.looped_back
     }
 
+    fn note(&mut self, state: &mut State, kind: PathKind) {
+        if !self.merging {
+            state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
+        }
+    }
+
     fn note_missing(&mut self, state: &mut State, missing: Missing) {
         if !self.missing.iter(state.missing).any(|known| known == missing) {
             state.missing = self.missing.push(state.missing, missing);
@@ -263,8 +278,8 @@ impl Way<'_> {
     /// Before a rule, or behind the last one of a chain.
     fn rule(&mut self, mut state: State, mut place: InChain) -> Move {
         let program = self.program;
-        let Some(chain) = program.chain(place.chain) else { return Move::Turn(Turn::Exhausted(state)) };
-        let Some(source) = chain.source(self.engine.dumps()) else { return Move::Turn(Turn::Exhausted(state)) };
+        let Some(chain) = program.chain(place.chain) else { return Move::Turn(Turn::Exhausted) };
+        let Some(source) = chain.source(self.engine.dumps()) else { return Move::Turn(Turn::Exhausted) };
         loop {
             if let Some(&(_, line)) = chain.gaps.iter().find(|(before, _)| *before == place.rule) {
                 self.note_missing(&mut state, Missing::Rules(place.chain, line));
@@ -275,7 +290,7 @@ impl Way<'_> {
                 return self.end_of_chain(state, place);
             }
             if self.budget == 0 {
-                return Move::Turn(Turn::Exhausted(State { at: At::Rule(place), ..state }));
+                return Move::Turn(Turn::Exhausted);
             }
             self.budget -= 1;
             let Some(rule) = source.rules.get((place.rule.0 - chain.first.0) as usize) else {
@@ -285,7 +300,9 @@ impl Way<'_> {
             match self.judge(rule, &state, place) {
                 Judgement::No => place = next,
                 Judgement::Ask(_) if extensions::has_no_effect(&rule.target) => {
-                    state.maybe = self.rules.push(state.maybe, place.rule);
+                    if !self.merging {
+                        state.maybe = self.rules.push(state.maybe, place.rule);
+                    }
                     place = next;
                 }
                 Judgement::Ask(question) => {
@@ -370,7 +387,7 @@ impl Way<'_> {
     }
 
     fn matched(&mut self, mut state: State, place: InChain, next: InChain, rule: &Rule) -> Move {
-        let Some(step) = self.program.step(place.rule) else { return Move::Turn(Turn::Exhausted(state)) };
+        let Some(step) = self.program.step(place.rule) else { return Move::Turn(Turn::Exhausted) };
         let go = step.go;
         let before = state;
         let effect = match go {
@@ -385,7 +402,7 @@ impl Way<'_> {
             state.rewrites += 1;
         }
         self.note_stateful(rule);
-        state.path = self.path.push(state.path, PathStep { kind: PathKind::Rule(place.rule), mark: state.mark });
+        self.note(&mut state, PathKind::Rule(place.rule));
         let hook = place.hook;
         let here = Place::Hook(hook);
         let decider = Decider::Rule(place.rule);
@@ -397,13 +414,20 @@ impl Way<'_> {
             Go::Return => self.come_back(state, place),
             Go::Jump(to) | Go::Goto(to) => {
                 let Some(first) = self.program.chain(to).map(|chain| chain.first) else {
-                    return Move::Turn(Turn::Exhausted(state));
+                    return Move::Turn(Turn::Exhausted);
                 };
-                let stack = match go {
-                    Go::Jump(_) => self.calls.push(place.stack, place.rule),
-                    _ => place.stack,
+                let enter = |stack| {
+                    let at = At::Rule(InChain { chain: to, rule: first, stack, draws: 0, ..place });
+                    State { at, ..state }
                 };
-                Move::On(State { at: At::Rule(InChain { chain: to, rule: first, stack, draws: 0, ..place }), ..state })
+                match go {
+                    Go::Jump(_) if self.merging => {
+                        let callee = enter(self.called);
+                        Move::Turn(Turn::Call { callee, resume: next })
+                    }
+                    Go::Jump(_) => Move::On(enter(self.calls.push(place.stack, place.rule))),
+                    _ => Move::On(enter(place.stack)),
+                }
             }
             Go::Missing => {
                 let reason = format!("`{}` is no chain of the table and no known target", rule.target.name());
@@ -450,8 +474,7 @@ impl Way<'_> {
 
     fn end_of_chain(&mut self, mut state: State, place: InChain) -> Move {
         if !place.stack.is_empty() {
-            let kind = PathKind::Return(place.chain);
-            state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
+            self.note(&mut state, PathKind::Return(place.chain));
         }
         self.come_back(state, place)
     }
@@ -459,13 +482,15 @@ impl Way<'_> {
     /// RETURN, or the end of a chain: behind the rule that jumped last, else the policy of the
     /// built-in chain that the hook entered.
     fn come_back(&mut self, mut state: State, place: InChain) -> Move {
+        if self.merging && !place.stack.is_empty() {
+            return Move::Turn(Turn::Returned(State { at: At::Done, ..state }));
+        }
         if let Some((jumped, stack)) = self.calls.pop(place.stack) {
             let chain = self.program.step(jumped).map_or(place.base, |step| step.chain);
             let place = InChain { chain, rule: jumped.next(), stack, draws: 0, ..place };
             return Move::On(State { at: At::Rule(place), ..state });
         }
-        let kind = PathKind::Policy(place.base);
-        state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
+        self.note(&mut state, PathKind::Policy(place.base));
         let decider = Decider::Policy(place.base);
         match self.program.chain(place.base).and_then(|chain| chain.policy) {
             Some(hookwalk_parser::Policy::Drop) => {

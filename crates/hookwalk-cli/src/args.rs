@@ -1,0 +1,217 @@
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where does this packet go? Answered from a saved iptables dump.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a dump as it was read, byte for byte
+    Fmt(FmtArguments),
+    /// Print what was read of a dump
+    Parse(ParseArguments),
+    /// Walk a packet through the rules
+    Trace(Box<TraceArguments>),
+    /// Not built yet
+    #[command(hide = true)]
+    Services(NotBuilt),
+    /// Not built yet
+    #[command(hide = true)]
+    Verify(NotBuilt),
+    /// Not built yet
+    #[command(hide = true)]
+    Dns(NotBuilt),
+    /// Not built yet
+    #[command(hide = true)]
+    Lint(NotBuilt),
+    /// Not built yet
+    #[command(hide = true)]
+    Diff(NotBuilt),
+    /// Not built yet
+    #[command(hide = true)]
+    Find(NotBuilt),
+    /// Not built yet
+    #[command(hide = true)]
+    Check(NotBuilt),
+}
+
+/// Takes anything, so that the answer is "not built yet" and not "unknown option".
+#[derive(Debug, Args)]
+pub(crate) struct NotBuilt {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _rest: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FmtArguments {
+    /// Print from the typed fields, as iptables-save would
+    #[arg(long)]
+    pub(crate) canonical: bool,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dump; - for standard input
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ParseArguments {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dump; - for standard input
+    pub(crate) file: PathBuf,
+}
+
+/// What the text of a dump leaves open.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "About the dump")]
+pub(crate) struct Reading {
+    /// The table of lines without a table header
+    #[arg(long, value_name = "T")]
+    pub(crate) table: Option<String>,
+    /// The family, where the text does not tell
+    #[arg(long, value_name = "4|6")]
+    pub(crate) family: Option<FamilyArgument>,
+    /// The backend, where the text does not tell
+    #[arg(long, value_name = "legacy|nft")]
+    pub(crate) backend: Option<BackendArgument>,
+    /// End with 3 on any error in the input
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FamilyArgument {
+    #[value(name = "4")]
+    V4,
+    #[value(name = "6")]
+    V6,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum BackendArgument {
+    Legacy,
+    Nft,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArguments {
+    #[command(flatten)]
+    pub(crate) packet: PacketArguments,
+    /// Walk one packet a line: JSON in, JSON out
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["src", "dst", "in_iface", "seed"])]
+    pub(crate) packets: Option<PathBuf>,
+    /// Walk the packets one after the other on one host
+    #[arg(long, hide = true)]
+    pub(crate) session: bool,
+    /// Print one JSON line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print every step of every outcome
+    #[arg(long)]
+    pub(crate) steps: bool,
+    #[command(flatten)]
+    pub(crate) context: ContextArguments,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dumps of one node; - for standard input
+    #[arg(required = true)]
+    pub(crate) dumps: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The packet")]
+pub(crate) struct PacketArguments {
+    /// The interface it arrives by; without, a local process sends it
+    #[arg(long = "in", value_name = "IFACE")]
+    pub(crate) in_iface: Option<String>,
+    /// Source address
+    #[arg(long, value_name = "IP", required_unless_present = "packets")]
+    pub(crate) src: Option<IpAddr>,
+    /// Destination address
+    #[arg(long, value_name = "IP", required_unless_present = "packets")]
+    pub(crate) dst: Option<IpAddr>,
+    /// tcp, udp, sctp, icmp, icmpv6 or a number
+    #[arg(long, value_name = "PROTO")]
+    pub(crate) proto: Option<String>,
+    /// Source port
+    #[arg(long, value_name = "N")]
+    pub(crate) sport: Option<u16>,
+    /// Destination port
+    #[arg(long, value_name = "N")]
+    pub(crate) dport: Option<u16>,
+    /// TCP flags, SYN when not given
+    #[arg(long, value_name = "SYN,ACK")]
+    pub(crate) flags: Option<String>,
+    /// ICMP type
+    #[arg(long, value_name = "N")]
+    pub(crate) icmp_type: Option<u8>,
+    /// ICMP code
+    #[arg(long, value_name = "N")]
+    pub(crate) icmp_code: Option<u8>,
+    /// The mark it comes with, decimal or 0x
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub(crate) mark: Option<u32>,
+    /// new, invalid or untracked
+    #[arg(long, value_name = "S")]
+    pub(crate) state: Option<String>,
+    /// Time to live, 64 when not given
+    #[arg(long, value_name = "N")]
+    pub(crate) ttl: Option<u8>,
+    /// Type of service, decimal or 0x
+    #[arg(long, value_name = "N", value_parser = byte)]
+    pub(crate) tos: Option<u8>,
+    /// Length in bytes
+    #[arg(long, value_name = "N")]
+    pub(crate) length: Option<u16>,
+    /// Draw one outcome by the exact weights
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is known of the node (each may be given more than once)")]
+pub(crate) struct ContextArguments {
+    /// Output of `ip addr` or `ip -j addr`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) addr: Vec<PathBuf>,
+    /// Output of `ip route show table all`, plain or -j
+    #[arg(long, value_name = "FILE")]
+    pub(crate) route: Vec<PathBuf>,
+    /// Output of `ip rule`, plain or -j
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rule: Vec<PathBuf>,
+    /// Output of `ipset save` or `ipset list`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ipset: Vec<PathBuf>,
+    /// Lines of `sysctl -a`
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) sysctl: Vec<PathBuf>,
+    /// Output of `conntrack -L`
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) conntrack: Vec<PathBuf>,
+    /// One of the node's own addresses; together they are all of them
+    #[arg(long, value_name = "IP")]
+    pub(crate) node_ip: Vec<IpAddr>,
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "expected a number from 0 to 4294967295, decimal or 0x".to_owned())
+}
+
+fn byte(text: &str) -> Result<u8, String> {
+    number(text)?.try_into().map_err(|_| "expected a number from 0 to 255, decimal or 0x".to_owned())
+}

@@ -1,0 +1,39 @@
+use std::io::Write;
+
+use hookwalk::report::DumpReport;
+use hookwalk::{Rule, Table};
+
+use crate::args::ParseArguments;
+use crate::{Exit, Failure, input};
+
+pub(crate) fn run(arguments: &ParseArguments) -> Result<Exit, Failure> {
+    let dump = input::dump(&arguments.file, &arguments.reading)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if arguments.json {
+        serde_json::to_writer(&mut out, &DumpReport::new(&dump)).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        for table in dump.tables() {
+            summary(&mut out, table)?;
+        }
+        let state = if dump.is_whole() { "the dump is whole" } else { "the dump is a part: what is absent is unknown" };
+        writeln!(out, "{state}; {} problems", dump.diagnostics().len() + dump.diagnostics_left_out())?;
+    }
+    out.flush()?;
+    input::check(&[dump], &arguments.reading)?;
+    Ok(Exit::Done)
+}
+
+fn summary(out: &mut impl Write, table: &Table) -> std::io::Result<()> {
+    let rules = || table.chains.iter().flat_map(|chain| &chain.rules);
+    let unknown = |rule: &&Rule| rule.unknown_parts().next().is_some();
+    writeln!(
+        out,
+        "table {} ({}): {} chains, {} rules, {} of them with a part that is not understood",
+        table.name,
+        table.family.map_or_else(|| "family unknown".to_owned(), |family| family.to_string()),
+        table.chains.len(),
+        rules().count(),
+        rules().filter(unknown).count(),
+    )
+}

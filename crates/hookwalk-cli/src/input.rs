@@ -1,0 +1,105 @@
+use std::io::Read;
+use std::path::Path;
+
+use hookwalk::context::ContextError;
+use hookwalk::types::Family;
+use hookwalk::{Backend, Dump, Host, Reader, Severity, context};
+
+use crate::args::{BackendArgument, ContextArguments, FamilyArgument, Reading};
+use crate::{Failure, diagnostics};
+
+/// The name of a file as it stands before its line numbers.
+pub(crate) fn name(file: &Path) -> String {
+    if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
+}
+
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(file)
+    };
+    read.map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", name(file))))
+}
+
+/// Reads a dump and tells what was not right with it.
+pub(crate) fn dump(file: &Path, reading: &Reading) -> Result<Dump, Failure> {
+    let mut reader = Reader::new();
+    if let Some(table) = &reading.table {
+        reader = reader.table(table);
+    }
+    if let Some(family) = reading.family {
+        reader = reader.family(match family {
+            FamilyArgument::V4 => Family::V4,
+            FamilyArgument::V6 => Family::V6,
+        });
+    }
+    if let Some(backend) = reading.backend {
+        reader = reader.backend(match backend {
+            BackendArgument::Legacy => Backend::Legacy,
+            BackendArgument::Nft => Backend::Nft,
+        });
+    }
+    let dump = reader.parse(read(file)?);
+    diagnostics::print(&name(file), &dump);
+    Ok(dump)
+}
+
+/// Refuses dumps of which nothing can be used, and with `--strict` those with an error.
+pub(crate) fn check(dumps: &[Dump], reading: &Reading) -> Result<(), Failure> {
+    let usable = |dump: &Dump| dump.tables().iter().any(|table| !table.chains.is_empty());
+    if !dumps.iter().any(usable) {
+        return Err(Failure::input("nothing in the input can be used: expected the text of iptables-save"));
+    }
+    let has_error = |dump: &Dump| dump.diagnostics().iter().any(|d| d.severity == Severity::Error);
+    if reading.strict && dumps.iter().any(has_error) {
+        return Err(Failure::input("the input has errors, and --strict was given"));
+    }
+    Ok(())
+}
+
+/// What is known of the node.
+pub(crate) fn host(arguments: &ContextArguments) -> Result<Host, Failure> {
+    if !arguments.conntrack.is_empty() {
+        return Err(Failure::not_built("--conntrack"));
+    }
+    if !arguments.sysctl.is_empty() {
+        return Err(Failure::not_built("--sysctl"));
+    }
+    let mut host = Host::default();
+    for address in &arguments.node_ip {
+        host = host.with_node_address(*address);
+    }
+    for file in &arguments.addr {
+        let (addresses, errors) = context::addresses(&text(file)?);
+        tell(file, &errors);
+        host = host.with_interface_addresses(addresses);
+    }
+    for file in &arguments.route {
+        let (routes, errors) = context::routes(&text(file)?);
+        tell(file, &errors);
+        host = host.with_routes(routes);
+    }
+    for file in &arguments.rule {
+        let (rules, errors) = context::rules(&text(file)?);
+        tell(file, &errors);
+        host = host.with_routing_rules(rules);
+    }
+    for file in &arguments.ipset {
+        let (sets, errors) = context::ipsets(&text(file)?);
+        tell(file, &errors);
+        for (name, set) in sets {
+            host = host.with_set(name, set);
+        }
+    }
+    Ok(host)
+}
+
+fn text(file: &Path) -> Result<String, Failure> {
+    Ok(String::from_utf8_lossy(&read(file)?).into_owned())
+}
+
+fn tell(file: &Path, errors: &[ContextError]) {
+    diagnostics::print_context(&name(file), errors);
+}

@@ -1,0 +1,201 @@
+//! Walks on when following every way apart has reached its limit: ways that come to the same place
+//! in the same state become one, their probabilities added.
+//!
+//! A chain is walked once for each state that enters it, and the result is used wherever the chain
+//! is entered in that state again. So n jumps in each of n chains take n times n steps, not n to the
+//! power of n. Which rules matched is lost; everything else stays exact.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::Limits;
+use super::arena::List;
+use super::facts::QuestionId;
+use super::state::{At, InChain, State};
+use super::way::{End, Turn, Way};
+use crate::probability::Probability;
+use crate::program::{Hook, RuleId};
+
+/// One way in which the unknown can turn out, and the ends under it.
+pub(super) struct World {
+    pub(super) assume: Vec<(QuestionId, bool, Option<RuleId>)>,
+    pub(super) ends: Vec<(State, End, Probability)>,
+}
+
+/// Cases are no use to anybody past some number.
+const MOST_WORLDS: usize = 64;
+
+/// A probability of more draws than this is no longer added up exactly, but left unexplored: its
+/// digits would grow without end.
+const MOST_DRAWS: u32 = 4096;
+
+pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Vec<World> {
+    way.merging = true;
+    let mut worlds = Vec::new();
+    let mut pending: Vec<Vec<(QuestionId, bool, Option<RuleId>)>> = vec![Vec::new()];
+    while let Some(assume) = pending.pop() {
+        way.budget = limits.rules;
+        let mut facts = List::EMPTY;
+        for &(question, is, _) in &assume {
+            facts = way.facts.assume(facts, question, is);
+        }
+        let open = pending.len() + worlds.len() + 1;
+        let mut walk = Merged { way, limits, memo: FxHashMap::default(), keep_asking: open < MOST_WORLDS };
+        match walk.run(facts) {
+            Ok(ends) => worlds.push(World { assume, ends }),
+            Err((question, asked_by)) => {
+                for is in [false, true] {
+                    let mut assume = assume.clone();
+                    assume.push((question, is, asked_by));
+                    pending.push(assume);
+                }
+            }
+        }
+    }
+    worlds
+}
+
+struct Merged<'w, 'e> {
+    way: &'w mut Way<'e>,
+    limits: Limits,
+    /// What became of a state that entered a chain.
+    memo: FxHashMap<State, Rc<Exits>>,
+    /// Whether a further question may make further cases; else its ways are left unexplored.
+    keep_asking: bool,
+}
+
+type Exits = FxHashMap<Exit, Probability>;
+
+/// How a state leaves a chain.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Exit {
+    Returned(State),
+    Ended(State, End),
+}
+
+/// A chain, or the whole way, while its states are walked on.
+struct Frame {
+    entered_by: State,
+    /// States by how far they are, so that equal ones meet before they go on.
+    todo: BTreeMap<(u8, u32), FxHashMap<State, Probability>>,
+    exits: Exits,
+}
+
+type Question = (QuestionId, Option<RuleId>);
+
+impl Merged<'_, '_> {
+    fn run(&mut self, facts: List) -> Result<Vec<(State, End, Probability)>, Question> {
+        let start = State { facts, ..self.way.start() };
+        let mut frames = vec![Frame::new(start)];
+        while let Some(frame) = frames.last_mut() {
+            let Some((state, weight)) = frame.take() else {
+                let Some(frame) = frames.pop() else { break };
+                if frames.is_empty() {
+                    return Ok(frame.ends());
+                }
+                self.memo.insert(frame.entered_by, Rc::new(frame.exits));
+                continue;
+            };
+            if weight.draws() > MOST_DRAWS || self.memo.len() > self.limits.states {
+                continue;
+            }
+            match self.way.advance(state) {
+                Turn::End(state, end) => frame.exit(Exit::Ended(state, end), weight),
+                Turn::Returned(state) => frame.exit(Exit::Returned(state), weight),
+                Turn::Draw { numerator, yes, no } => {
+                    frame.add(yes, weight.draw(numerator));
+                    frame.add(no, weight.draw_complement(numerator));
+                }
+                Turn::Ask { question, asked_by, .. } if self.keep_asking => return Err((question, asked_by)),
+                Turn::Ask { .. } | Turn::Exhausted => {}
+                Turn::Call { callee, resume } => match self.memo.get(&callee) {
+                    Some(exits) => {
+                        for (exit, share) in exits.iter() {
+                            let weight = weight.times(share);
+                            match exit {
+                                Exit::Returned(state) => frame.add(State { at: At::Rule(resume), ..*state }, weight),
+                                Exit::Ended(state, end) => frame.exit(Exit::Ended(*state, end.clone()), weight),
+                            }
+                        }
+                    }
+                    None => {
+                        frame.add(state, weight);
+                        frames.push(Frame::new(callee));
+                    }
+                },
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl Frame {
+    fn new(entered_by: State) -> Self {
+        let mut frame = Frame { entered_by, todo: BTreeMap::new(), exits: Exits::default() };
+        frame.add(entered_by, Probability::ONE);
+        frame
+    }
+
+    fn add(&mut self, state: State, weight: Probability) {
+        if !weight.is_zero() {
+            sum(self.todo.entry(progress(&state)).or_default(), state, weight);
+        }
+    }
+
+    fn exit(&mut self, exit: Exit, weight: Probability) {
+        sum(&mut self.exits, exit, weight);
+    }
+
+    fn take(&mut self) -> Option<(State, Probability)> {
+        let mut first = self.todo.first_entry()?;
+        let state = *first.get().keys().next()?;
+        let weight = first.get_mut().remove(&state)?;
+        if first.get().is_empty() {
+            first.remove();
+        }
+        Some((state, weight))
+    }
+
+    fn ends(self) -> Vec<(State, End, Probability)> {
+        let mut ends: Vec<_> = self
+            .exits
+            .into_iter()
+            .filter_map(|(exit, weight)| match exit {
+                Exit::Ended(state, end) => Some((state, end, weight)),
+                Exit::Returned(_) => None,
+            })
+            .collect();
+        // A map has no order; addresses and ports give one that does not change from run to run.
+        ends.sort_by_key(|(state, end, _)| (state.dst, state.dport, state.src, state.mark, end.verdict as u8, format!("{end:?}")));
+        ends
+    }
+}
+
+fn sum<K: std::hash::Hash + Eq>(into: &mut FxHashMap<K, Probability>, key: K, weight: Probability) {
+    let total = match into.get(&key) {
+        Some(known) => known.plus(&weight),
+        None => weight,
+    };
+    into.insert(key, total.reduced());
+}
+
+/// How far a state is on its way; forks only ever lead on.
+fn progress(state: &State) -> (u8, u32) {
+    let hook = |hook: Hook| match hook {
+        Hook::Output => 0,
+        Hook::Prerouting => 40,
+        Hook::Forward | Hook::Input => 60,
+        Hook::Postrouting => 20,
+    };
+    let again = if state.in_interface.is_some() && !state.looped_back { 80 } else { 0 };
+    match state.at {
+        At::RouteOut => (0, 0),
+        At::Table(at, table) => (again + hook(at) + 2 * table as u8, 0),
+        At::Rule(InChain { hook: at, rule, .. }) => (again + hook(at) + 10, rule.0),
+        At::RerouteMark | At::RerouteDnat => (12, 0),
+        At::RouteIn => (again + 50, 0),
+        At::Done => (again + 79, 0),
+    }
+}

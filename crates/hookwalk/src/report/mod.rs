@@ -1,0 +1,14 @@
+//! The stable forms of answers: what `hookwalk` prints as JSON and other tools build on.
+//!
+//! The model types ([`Walk`](crate::Walk), [`Dump`](crate::Dump)) may gain fields and change shape;
+//! these keep their names and fields. `schema` is 1.
+
+mod dump;
+mod packet;
+mod walk;
+
+pub use dump::{
+    ChainReport, CountersReport, DiagnosticReport, DumpReport, MatchReport, RuleReport, TableReport, TargetReport,
+};
+pub use packet::{BadPacket, PacketReport, Text};
+pub use walk::{AssumptionReport, CaseReport, OutcomeReport, RuleNumber, RuleRefReport, StepReport, WalkReport};
