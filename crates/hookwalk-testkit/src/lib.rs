@@ -1,1 +1,18 @@
-//! hookwalk-testkit
+//! Tests of iptables rules, with the real Linux kernel as arbiter.
+//!
+//! * [`topology`]: the node that both sides talk about: its interfaces, addresses and routes.
+//! * [`ruleset`]: small random rulesets from a seed, as `iptables-restore` text.
+//! * [`packets`]: packets aimed at the edges of a ruleset, and packets to and from bytes.
+//! * `kernel` (Linux only): a network namespace that is such a node, and what its kernel does with
+//!   a packet: where it went, which rules counted it, in which order.
+//!
+//! Everything random comes from a seed, so a failure is reproduced by its number.
+
+#![forbid(unsafe_code)]
+
+pub mod dice;
+#[cfg(target_os = "linux")]
+pub mod kernel;
+pub mod packets;
+pub mod ruleset;
+pub mod topology;

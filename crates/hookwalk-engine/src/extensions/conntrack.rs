@@ -20,10 +20,10 @@ fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> Answer {
         PacketState::Invalid => list.contains(ConnState::Invalid),
         PacketState::Untracked => list.contains(ConnState::Untracked),
     };
-    // The source is rewritten behind every hook that could ask, so that SNAT shows from the second
-    // packet on.
-    let dnat = view.state.tracking == PacketState::New && view.state.dnat && list.contains(ConnState::Dnat);
-    Answer::from((holds || dnat) != wanted.negated)
+    // The source is rewritten behind most hooks that could ask: only what loops back shows it already.
+    let nat = view.state.tracking == PacketState::New
+        && (view.state.dnat && list.contains(ConnState::Dnat) || view.state.snat && list.contains(ConnState::Snat));
+    Answer::from((holds || nat) != wanted.negated)
 }
 
 /// kernel: net/netfilter/xt_conntrack.c, `conntrack_mt`. Without a connection every option but
@@ -66,7 +66,8 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
         })
 }
 
-/// The first packet of a connection has been neither answered nor confirmed.
+/// The first packet of a connection has not been answered; POSTROUTING confirms it, which only a packet
+/// that loops back can show.
 fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
     const EXPECTED: u8 = 1;
     match m.ctstatus {
@@ -76,7 +77,11 @@ fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
             view.ask(Question::Opaque { text, seen: view.state.rewrites }).negate(wanted.negated)
         }
         Some(wanted) if wanted.value.0 == 0 => Answer::from(!view.state.dnat).negate(wanted.negated),
-        Some(wanted) => Answer::No.negate(wanted.negated),
+        Some(wanted) => {
+            const CONFIRMED: u8 = 8;
+            let confirmed = view.state.looped_back && wanted.value.0 & CONFIRMED != 0;
+            Answer::from(confirmed).negate(wanted.negated)
+        }
     }
 }
 

@@ -12,11 +12,13 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
         Family::V4 => RejectWith::IcmpPortUnreachable,
         Family::V6 => RejectWith::Icmp6PortUnreachable,
     });
-    if view.is_later_fragment() {
+    if view.is_later_fragment() || !view.answer_has_route() {
         return Effect::Drop;
     }
     if with == RejectWith::TcpReset {
-        let answers = view.packet.protocol == Protocol::TCP && !view.packet.tcp_flags.contains(TcpFlags::RST);
+        let answers = view.packet.protocol == Protocol::TCP
+            && !view.packet.tcp_flags.contains(TcpFlags::RST)
+            && !state.src.is_multicast();
         return if answers { Effect::Reject(with) } else { Effect::Drop };
     }
     let kind = view.host.address_type(state.dst);

@@ -65,12 +65,11 @@ impl Way<'_> {
         if state.mark == state.mark_at_table {
             return Move::On(State { at, ..state });
         }
-        match self.choose_for_sent(&state) {
-            Ok(Ok(chosen)) => {
+        match self.reroute(&state) {
+            Ok(chosen) => {
                 (state.route, state.out) = (Some(chosen), chosen.out);
                 Move::On(State { at, ..state })
             }
-            Ok(Err(reason)) => lost(state, End::not_routed(reason)),
             Err(turn) => Move::Turn(turn),
         }
     }
@@ -82,20 +81,25 @@ impl Way<'_> {
         if state.dst == self.packet.dst {
             return Move::On(State { at, ..state });
         }
-        match self.choose_for_sent(&state) {
-            Ok(Ok(chosen)) => {
-                if !chosen.to_this_node && state.src.is_ipv4() && state.src.is_loopback() && !self.may_route_localnet() {
-                    let reason = Some(format!("{} may not leave by another interface than lo", state.src));
-                    return lost(state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), reason));
-                }
+        match self.reroute(&state) {
+            Ok(chosen) => {
                 state.route = Some(chosen);
                 Move::On(State { at, ..state })
             }
-            Ok(Err(reason)) => {
-                lost(state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), Some(reason.to_owned())))
-            }
             Err(turn) => Move::Turn(turn),
         }
+    }
+
+    /// A new choice in OUTPUT (kernel: net/ipv4/netfilter.c, `ip_route_me_harder`). What fails here is
+    /// dropped in OUTPUT; a loopback source, which the first choice let pass, may not leave now.
+    fn reroute(&mut self, state: &State) -> Result<Chosen, Turn> {
+        let fails = |reason: String| Turn::End(*state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), Some(reason)));
+        let chosen = self.choose_for_sent(state)?.map_err(|reason| fails(reason.to_owned()))?;
+        let from_loopback = state.src.is_ipv4() && state.src.is_loopback();
+        if from_loopback && !chosen.to_this_node && !self.may_route_localnet() {
+            return Err(fails(format!("{} may not leave by another interface than lo", state.src)));
+        }
+        Ok(chosen)
     }
 
     fn choose_for_sent(&mut self, state: &State) -> Result<Result<Chosen, &'static str>, Turn> {

@@ -5,7 +5,7 @@ use hookwalk_parser::types::PortRange;
 use super::arena::List;
 use super::facts::Facts;
 use crate::extensions::Answer;
-use crate::host::{Host, NextHop};
+use crate::host::{Host, NextHop, RouteKey, Routed};
 use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Hook, RuleId, TableName};
 use crate::question::{Field, Question};
@@ -194,6 +194,21 @@ impl View<'_> {
             OutInterface::Known(name) => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether an answer to the sender has a route, as far as routes are known.
+    pub(crate) fn answer_has_route(&self) -> bool {
+        let routing = self.host.routing();
+        if !routing.is_known() || self.host.is_local(self.state.src) == Some(true) {
+            return true;
+        }
+        // The answer comes from the destination when that is this node, and 127.0.0.1 may not leave.
+        if self.state.dst.is_ipv4() && self.state.dst.is_loopback() && !self.host.sysctls.route_localnet() {
+            return false;
+        }
+        let (src, dst) = (self.state.dst, self.state.src);
+        let key = RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK };
+        !matches!(routing.route(&key), Routed::Refused(_))
     }
 
     /// The source that MASQUERADE gives (kernel: net/ipv4/devinet.c, `inet_select_addr`): of the

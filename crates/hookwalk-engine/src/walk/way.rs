@@ -473,7 +473,7 @@ impl Way<'_> {
     }
 
     fn end_of_chain(&mut self, mut state: State, place: InChain) -> Move {
-        if !place.stack.is_empty() {
+        if place.chain != place.base {
             self.note(&mut state, PathKind::Return(place.chain));
         }
         self.come_back(state, place)

@@ -1,0 +1,184 @@
+//! What lives in the namespace's thread: sends a packet and gathers everything that is said about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+
+use super::connections::{self, Handle};
+use super::counters;
+use super::error::Error;
+use super::events::{self, Event, Rules};
+use super::gathered::{Gathered, Left};
+use super::netlink::{Part, Socket, parts};
+use super::observation::{Injection, Observation};
+use super::restore::{Backend, PATIENT, empty, run, tables};
+use super::setup::{Device, node};
+use super::watch;
+use crate::topology::Topology;
+
+/// `IPPROTO_RAW`: the header comes with the packet.
+const RAW: i32 = 255;
+/// How long a packet that is still under way is waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long it has to be quiet around a packet that went through `lo` and was not delivered. Only
+/// there the kernel may go on in another context after the call has returned.
+const QUIET: Duration = Duration::from_millis(5);
+
+/// The namespace's devices, sockets and rules.
+pub(super) struct Inside {
+    devices: Vec<Device>,
+    raw: RawSocket,
+    /// Where traces, logs and new connections arrive.
+    events: Socket,
+    /// For requests, so that answers do not mix with events.
+    requests: Socket,
+    rules: Rules,
+    /// Tables of each backend that are in the kernel.
+    tables: BTreeMap<Backend, BTreeSet<String>>,
+    /// Connections that the packets so far left.
+    connections: Vec<Handle>,
+}
+
+impl Inside {
+    /// Sets up the node in the calling thread's namespace.
+    pub(super) fn new(topology: &Topology) -> Result<Self, Error> {
+        let devices = node(topology)?;
+        run("nft", &["-f", "-"], &watch::chains())?;
+        if topology.track_connections {
+            run("nft", &["-f", "-"], &watch::tracking())?;
+        }
+        let netlink = |groups| Socket::open(groups).map_err(Error::system("open a netlink socket"));
+        let mut events = netlink(events::TRACE_GROUP | connections::GROUPS)?;
+        events::bind_logs(&mut events).map_err(Error::system("bind to nfnetlink_log"))?;
+        let raw = RawSocket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW)))
+            .and_then(|raw| raw.set_broadcast(true).map(|()| raw))
+            .map_err(Error::system("open a raw socket"))?;
+        let mut inside = Self {
+            devices,
+            raw,
+            events,
+            requests: netlink(0)?,
+            rules: Rules::default(),
+            tables: BTreeMap::new(),
+            connections: Vec::new(),
+        };
+        inside.read_handles()?;
+        Ok(inside)
+    }
+
+    /// Replaces the rules of a backend. Tables are committed one by one, so some may be there after an error.
+    pub(super) fn load(&mut self, backend: Backend, text: &str) -> Result<(), Error> {
+        let named = tables(text);
+        let loaded = self.tables.entry(backend).or_default();
+        let gone: String = loaded.difference(&named).map(|table| empty(table)).collect();
+        loaded.extend(named);
+        let restored = run(backend.restore(), &PATIENT, &(gone + text));
+        match backend {
+            Backend::Legacy => self.rules.set_lengths(counters::lengths(&run(backend.save(), &[], "")?)),
+            Backend::Nft => self.read_handles()?,
+        }
+        self.forget_all()?;
+        restored.map(drop)
+    }
+
+    fn read_handles(&mut self) -> Result<(), Error> {
+        self.rules.read_handles(&mut self.requests).map_err(Error::system("list the rules"))
+    }
+
+    /// Forgets the connections that the packets so far left.
+    pub(super) fn forget_new(&mut self) -> Result<(), Error> {
+        for handle in self.connections.drain(..) {
+            connections::delete(&mut self.requests, &handle).map_err(Error::system("delete a connection"))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets all connections.
+    pub(super) fn forget_all(&mut self) -> Result<(), Error> {
+        self.connections.clear();
+        connections::delete_all(&mut self.requests).map_err(Error::system("delete all connections"))
+    }
+
+    /// Sends a packet and tells what became of it. The connection it leaves stays.
+    pub(super) fn send(&mut self, injection: &Injection) -> Result<Observation, Error> {
+        let mut late = Gathered::default();
+        self.collect(&mut late)?;
+        self.connections.append(&mut late.handles);
+        let mut gathered = Gathered { refused: self.inject(injection)?, ..Gathered::default() };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let news = self.collect(&mut gathered)?;
+            if gathered.is_under_way() && Instant::now() < deadline {
+                self.wait()?;
+            } else if gathered.is_under_way()
+                || !gathered.went_through_loopback()
+                || gathered.is_delivered()
+                || (!self.wait()? && !news)
+            {
+                break;
+            }
+        }
+        self.connections.append(&mut gathered.handles);
+        let name =
+            |index| self.devices.iter().find(|device| device.index == index).map(|device| &*device.name);
+        gathered.conclude(matches!(injection, Injection::Sent { .. }), name)
+    }
+
+    /// Waits a while for events; whether there are any.
+    fn wait(&self) -> Result<bool, Error> {
+        self.events.wait(QUIET).map_err(Error::system("wait for events"))
+    }
+
+    /// Puts the packet in; an error number when the kernel refused to send it.
+    fn inject(&self, injection: &Injection) -> Result<Option<i32>, Error> {
+        match injection {
+            Injection::Arrives { interface, packet } => {
+                let device = self.devices.iter().find(|device| device.name == *interface);
+                device.ok_or_else(|| Error::NoInterface(interface.clone()))?.arrive(packet)?;
+                Ok(None)
+            }
+            Injection::Sent { packet } => {
+                let destination = packet.get(16..).and_then(<[u8]>::first_chunk::<4>);
+                let destination = destination.ok_or_else(|| Error::NotIpv4("too short".to_owned()))?;
+                let to = SocketAddrV4::new(Ipv4Addr::from(*destination), 0);
+                match self.raw.send_to(packet, &to.into()) {
+                    Ok(_) => Ok(None),
+                    Err(error) => match error.raw_os_error() {
+                        Some(number) => Ok(Some(number)),
+                        None => Err(Error::system("send a packet")(error)),
+                    },
+                }
+            }
+        }
+    }
+
+    /// Takes what events and packets are there; whether there were any.
+    fn collect(&mut self, gathered: &mut Gathered) -> Result<bool, Error> {
+        let mut any = false;
+        while let Some(datagram) = self.events.receive().map_err(Error::system("receive events"))? {
+            for part in parts(datagram) {
+                let Part::Message(message) = part else { continue };
+                let Some(event) = self.rules.event(message)? else { continue };
+                any = true;
+                match event {
+                    Event::Sight(sight) => gathered.sights.push(sight),
+                    Event::Reply { kind, packet } => gathered.replies.push((kind, packet)),
+                    Event::ReplyOnLoopback => gathered.replies_on_loopback += 1,
+                    Event::Connection(connection, handle) => {
+                        gathered.connections.push(connection);
+                        gathered.handles.push(handle);
+                    }
+                }
+            }
+        }
+        for device in &self.devices {
+            while let Some(packet) = device.left()? {
+                any = true;
+                gathered.left.push(Left { index: device.index, packet });
+            }
+        }
+        Ok(any)
+    }
+}

@@ -1,0 +1,89 @@
+//! The node's devices, addresses, routes and switches.
+
+use std::fmt::Write as _;
+use std::{fs, io};
+
+use nix::net::if_::if_nametoindex;
+use tun_rs::{DeviceBuilder, SyncDevice};
+
+use super::error::Error;
+use super::restore::run;
+use crate::topology::Topology;
+
+/// A TUN device: what is written arrives at the node, what leaves through it is read.
+pub(super) struct Device {
+    pub name: String,
+    pub index: u32,
+    tun: SyncDevice,
+}
+
+impl Device {
+    fn open(name: &str) -> Result<Self, Error> {
+        let failed = || format!("create the TUN device `{name}`");
+        let builder = DeviceBuilder::new().name(name).inherit_enable_state();
+        let tun = builder.build_sync().map_err(Error::system(failed()))?;
+        tun.set_nonblocking(true).map_err(Error::system(failed()))?;
+        let index = if_nametoindex(name).map_err(Error::system(failed()))?;
+        Ok(Self { name: name.to_owned(), index, tun })
+    }
+
+    /// The packet arrives; its whole way through the node is over when this returns.
+    pub(super) fn arrive(&self, packet: &[u8]) -> Result<(), Error> {
+        match self.tun.send(packet) {
+            // What the device itself refuses (an IP version that is none) was dropped before any rule.
+            Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
+                Err(Error::system(format!("write to `{}`", self.name))(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The next packet that left, if there is one.
+    pub(super) fn left(&self) -> Result<Option<Vec<u8>>, Error> {
+        let mut buffer = [0; 2048];
+        match self.tun.recv(&mut buffer) {
+            Ok(length) => Ok(buffer.get(..length).map(<[u8]>::to_vec)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(Error::system(format!("read from `{}`", self.name))(error)),
+        }
+    }
+}
+
+/// Writes a switch of `/proc/sys`; the files of `net` are those of the thread's namespace.
+pub(super) fn set_sysctl(name: &str, value: &str) -> Result<(), Error> {
+    let path = format!("/proc/sys/{}", name.replace('.', "/"));
+    fs::write(path, value).map_err(Error::system(format!("set `{name}`")))
+}
+
+/// Creates the devices and gives them addresses and routes.
+pub(super) fn node(topology: &Topology) -> Result<Vec<Device>, Error> {
+    for (name, value) in [
+        ("net.ipv6.conf.all.disable_ipv6", "1"),
+        ("net.ipv6.conf.default.disable_ipv6", "1"),
+        ("net.ipv4.ip_forward", "1"),
+        ("net.ipv4.conf.all.rp_filter", "0"),
+        ("net.ipv4.conf.default.rp_filter", "0"),
+        ("net.ipv4.conf.all.send_redirects", "0"),
+        ("net.ipv4.conf.default.send_redirects", "0"),
+        // No limit on the rate of ICMP errors: the mask names the types that have one.
+        ("net.ipv4.icmp_ratemask", "0"),
+    ] {
+        set_sysctl(name, value)?;
+    }
+    let interfaces = &topology.interfaces;
+    let devices =
+        interfaces.iter().map(|interface| Device::open(&interface.name)).collect::<Result<Vec<_>, _>>()?;
+    let mut script = "link set lo up\n".to_owned();
+    for interface in interfaces {
+        let name = &interface.name;
+        for address in &interface.addresses {
+            let _ = writeln!(script, "addr add {address} dev {name}");
+        }
+        let _ = writeln!(script, "link set {name} up multicast off");
+    }
+    for route in &topology.routes {
+        let _ = writeln!(script, "route add {route}");
+    }
+    run("ip", &["-batch", "-"], &script)?;
+    Ok(devices)
+}

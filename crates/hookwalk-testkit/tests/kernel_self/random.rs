@@ -1,0 +1,85 @@
+//! Random rulesets and packets: traces agree with counters, and the backends with each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use hookwalk_testkit::kernel::{Backend, Counters, Error, Injection, Namespace, Observation};
+use hookwalk_testkit::packets::{PacketSpec, aimed_at};
+use hookwalk_testkit::ruleset::Ruleset;
+use hookwalk_testkit::topology::Topology;
+
+use crate::has_kernel;
+
+const RULESETS: u64 = 200;
+const PACKETS: usize = 500;
+
+/// Sends packets one after the other, each to a node that knows no connections.
+fn send_all(node: &Namespace, packets: &[PacketSpec]) -> Result<Vec<Observation>, Error> {
+    node.send_all(packets.iter().map(Injection::of).collect())
+}
+
+/// Sends the packets that nothing answered once more: what they met, by traces and by counters.
+///
+/// Counters also count what the kernel sends by itself, so packets with an answer are left out.
+fn count(
+    node: &Namespace,
+    backend: Backend,
+    packets: &[PacketSpec],
+    seen: &[Observation],
+) -> Result<[Counters; 2], Error> {
+    let quiet = packets.iter().zip(seen).filter(|(_, seen)| seen.replies.is_empty());
+    let quiet: Vec<PacketSpec> = quiet.map(|(packet, _)| packet.clone()).collect();
+    let before = node.save_counters(backend)?;
+    let mut traced = Counters::default();
+    for seen in send_all(node, &quiet)? {
+        traced.add(&seen.counts(backend));
+    }
+    Ok([traced, node.save_counters(backend)?.since(&before)])
+}
+
+/// An observation without what differs from one sending to the next: identifications in replies.
+fn comparable(seen: &Observation) -> String {
+    let Observation { verdict, packet, mark, hooks, connection, refused, .. } = seen;
+    let steps = seen.steps.iter().map(|step| (&step.table, &step.chain, step.at, step.mark));
+    let steps: Vec<_> = steps.collect();
+    let replies: Vec<_> = seen.replies.iter().map(|reply| (reply.kind, &reply.left_by)).collect();
+    format!("{verdict:?} {mark:x} {hooks:?} {connection:?} {refused:?}\n{packet:?}\n{replies:?}\n{steps:#?}")
+}
+
+#[test]
+fn traces_agree_with_counters_and_backends_with_each_other() {
+    if !has_kernel() {
+        return;
+    }
+    let topology = Topology::default();
+    let nodes = Backend::ALL.map(|backend| (backend, Namespace::open(&topology).unwrap()));
+    let (mut verdicts, mut rules, mut met) = (BTreeMap::<&str, usize>::new(), 0, 0);
+    let (mut loading, mut sending) = (Duration::ZERO, Duration::ZERO);
+    for seed in 0..RULESETS {
+        let ruleset = Ruleset::random(seed, &topology);
+        let text = ruleset.to_string();
+        let packets = aimed_at(&ruleset, &topology, seed, PACKETS);
+        let [legacy, nft] = nodes.each_ref().map(|(backend, node)| {
+            let start = Instant::now();
+            let loaded = node.load(*backend, &text);
+            assert!(loaded.is_ok(), "seed {seed}, {backend:?}: {loaded:?}\n{text}");
+            loading += start.elapsed();
+            let start = Instant::now();
+            let seen = send_all(node, &packets).unwrap();
+            sending += start.elapsed();
+            let [traced, counted] = count(node, *backend, &packets, &seen).unwrap();
+            assert_eq!(traced, counted, "seed {seed}, {backend:?}\n{text}");
+            seen
+        });
+        for ((packet, legacy), nft) in packets.iter().zip(&legacy).zip(&nft) {
+            *verdicts.entry(legacy.verdict.name()).or_default() += 1;
+            assert_eq!(comparable(legacy), comparable(nft), "seed {seed}, {packet}\n{text}");
+        }
+        rules += ruleset.rules().count();
+        met +=
+            legacy.iter().flat_map(|seen| seen.matched_rules(Backend::Legacy)).collect::<BTreeSet<_>>().len();
+    }
+    println!("{verdicts:?}; {met} of {rules} rules were met; loading {loading:?}, sending {sending:?}");
+    assert_eq!(verdicts.len(), 5, "a verdict never occurred: {verdicts:?}");
+    assert!(met * 5 > rules * 2, "packets miss most rules: {met} of {rules}");
+}

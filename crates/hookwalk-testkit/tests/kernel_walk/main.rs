@@ -1,0 +1,80 @@
+//! The first arbiter: the walk is what Linux does.
+//!
+//! Random rulesets are loaded into a real kernel and into the engine, and packets sent through both.
+//! Verdict, place, rewritten addresses and ports, mark, out interface and every step in order must be
+//! equal. Seeds: `HOOKWALK_SEED` (the first), `HOOKWALK_RULESETS`, `HOOKWALK_PACKETS`.
+
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by failing, and that it was skipped by printing"
+)]
+
+mod compare;
+mod model;
+
+use std::collections::BTreeMap;
+
+use hookwalk_engine::Engine;
+use hookwalk_testkit::kernel::{Backend, Injection, Namespace};
+use hookwalk_testkit::packets::aimed_at;
+use hookwalk_testkit::ruleset::Ruleset;
+use hookwalk_testkit::topology::Topology;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
+}
+
+#[test]
+fn the_walk_is_what_linux_does() {
+    if let Some(reason) = Namespace::missing() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "cannot ask the kernel: {reason}");
+        eprintln!("skipped: {reason}");
+        return;
+    }
+    let first = setting("HOOKWALK_SEED", 1);
+    let rulesets = setting("HOOKWALK_RULESETS", 40);
+    let packets = usize::try_from(setting("HOOKWALK_PACKETS", 50)).unwrap();
+    eprintln!("seeds {first} to {}, {packets} packets each, both backends", first + rulesets - 1);
+
+    let topology = Topology::default();
+    let host = model::host(&topology);
+    let nodes = Backend::ALL.map(|backend| (backend, Namespace::open(&topology).unwrap()));
+    let mut verdicts = BTreeMap::<String, usize>::new();
+    let mut differences = Vec::new();
+    let mut pairs = 0;
+    for seed in first..first + rulesets {
+        let ruleset = Ruleset::random(seed, &topology);
+        let specs = aimed_at(&ruleset, &topology, seed, packets);
+        for (backend, node) in &nodes {
+            node.load(*backend, &ruleset.to_string()).unwrap();
+            let saved = node.save(*backend).unwrap();
+            let dump = hookwalk_parser::parse(saved.clone());
+            assert!(dump.diagnostics().is_empty(), "seed {seed}: {:?}", dump.diagnostics());
+            let engine = Engine::new(vec![dump], host.clone());
+            assert_eq!(engine.problems(), [], "seed {seed}");
+            let seen = node.send_all(specs.iter().map(Injection::of).collect()).unwrap();
+            for (spec, seen) in specs.iter().zip(&seen) {
+                pairs += 1;
+                *verdicts.entry(seen.verdict.name().to_owned()).or_default() += 1;
+                let walk = engine.walk(&model::packet(spec)).unwrap();
+                if let Err(why) = compare::same(spec, seen, *backend, &walk) {
+                    differences.push(format!("seed {seed}, {backend:?}, {spec}: {why}\n{saved}"));
+                }
+            }
+        }
+    }
+    eprintln!("{pairs} pairs, {} differences; {verdicts:?}", differences.len());
+    for difference in differences.iter().skip(1).take(9) {
+        eprintln!("{}\n", difference.split("\n#").next().unwrap_or_default());
+    }
+    assert!(
+        differences.is_empty(),
+        "{} of {pairs} differ; the first:\n{}",
+        differences.len(),
+        differences[0]
+    );
+}
