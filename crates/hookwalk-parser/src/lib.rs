@@ -36,6 +36,7 @@ mod read;
 mod rule;
 mod syntax;
 pub mod types;
+mod write;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use dump::{Backend, Chain, Dump, Gap, Policy, Table, TableEnd};

@@ -1,6 +1,13 @@
 //! Runs the cases of `testdata/parse/*.toml`: an input, and what reading it must give.
 //!
 //! A case names what it cares for and leaves out the rest; the diagnostics are always compared.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may stop where it is wrong, and says when it is skipped"
+)]
 
 use std::path::Path;
 

@@ -1,6 +1,13 @@
 //! Inputs made to be slow: twice as much of them takes about twice as long, and none of them panics.
 //!
 //! Times are compared with each other, never with a clock's seconds, so that a slow machine does not fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may stop where it is wrong, and says when it is skipped"
+)]
 
 use std::time::{Duration, Instant};
 

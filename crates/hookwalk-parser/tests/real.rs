@@ -1,5 +1,12 @@
 //! Real dumps in the folder beside the checkout, when it is there: kube-proxy's own, and a corpus of
 //! dumps from twenty years.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may stop where it is wrong, and says when it is skipped"
+)]
 
 use std::path::{Path, PathBuf};
 

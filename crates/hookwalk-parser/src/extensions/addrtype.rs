@@ -6,7 +6,7 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
 use crate::types::Negatable;
 
-/// `-m addrtype`: what the routing tables call the addresses (kernel: net/netfilter/xt_addrtype.c).
+/// `-m addrtype`: what the routing tables call the addresses (kernel: `net/netfilter/xt_addrtype.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct AddrtypeMatch {
     /// `--src-type`
@@ -19,7 +19,7 @@ pub struct AddrtypeMatch {
     pub limit_iface_out: bool,
 }
 
-/// One type of address (linux/rtnetlink.h, `RTN_*`).
+/// One type of address (`linux/rtnetlink.h`, `RTN_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum AddressType {

@@ -3,7 +3,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionWriter};
 use crate::types::{MarkMask, Negatable};
 
 /// `-m connmark`: the mark of the packet's connection; never holds without one
-/// (kernel: net/netfilter/xt_connmark.c).
+/// (kernel: `net/netfilter/xt_connmark.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ConnmarkMatch {
     /// `--mark`

@@ -13,7 +13,7 @@ use crate::types::number::number_as;
 use crate::types::{ConnStates, Family, MaskedAddress, Negatable, PortRange, Protocol};
 
 /// `-m conntrack`: the packet's connection. Every option has its own `!`, all of them must hold
-/// (kernel: net/netfilter/xt_conntrack.c).
+/// (kernel: `net/netfilter/xt_conntrack.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ConntrackMatch {
     /// `--ctstate`
@@ -176,7 +176,7 @@ impl Extension for ConntrackMatch {
 
     fn write(&self, out: &mut OptionWriter) {
         let tuple_address = |address: Option<Negatable<MaskedAddress>>| {
-            address.map(|a| Negatable { negated: a.negated, value: HostOrMasked(a.value) })
+            address.map(|a| Negatable { negated: a.negated, value: a.value.without_host_mask() })
         };
         out.negatable("--ctstate", self.ctstate.as_ref());
         out.negatable("--ctproto", self.ctproto.map(|p| Negatable { negated: p.negated, value: p.value.0 }).as_ref());
@@ -196,14 +196,5 @@ impl Extension for ConntrackMatch {
     fn family(&self) -> Option<Family> {
         let addresses = [self.ctorigsrc, self.ctorigdst, self.ctreplsrc, self.ctrepldst];
         addresses.into_iter().flatten().map(|address| address.value.family()).next()
-    }
-}
-
-/// Here alone a host prints without `/32` or `/128`.
-struct HostOrMasked(MaskedAddress);
-
-impl fmt::Display for HostOrMasked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == MaskedAddress::host(self.0.address()) { self.0.address().fmt(f) } else { self.0.fmt(f) }
     }
 }

@@ -8,7 +8,7 @@ use crate::types::Text;
 use crate::types::number::number_as;
 
 /// `-j CT`: decides how a packet is tracked, before tracking; raw table only
-/// (kernel: net/netfilter/xt_CT.c).
+/// (kernel: `net/netfilter/xt_CT.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct CtTarget {
     /// `--notrack`: belongs to no connection from here on.
@@ -76,10 +76,10 @@ impl Extension for CtTarget {
 
     fn write(&self, out: &mut OptionWriter) {
         out.flag("--notrack", self.notrack);
-        out.value("--helper", self.helper.as_ref());
-        out.value("--timeout", self.timeout.as_ref());
-        out.value("--ctevents", self.ctevents.as_ref());
-        out.value("--expevents", self.expevents.as_ref());
+        out.raw("--helper", self.helper.as_ref());
+        out.raw("--timeout", self.timeout.as_ref());
+        out.raw("--ctevents", self.ctevents.as_ref());
+        out.raw("--expevents", self.expevents.as_ref());
         out.value("--zone", self.zone);
         out.value("--zone-orig", self.zone_orig);
         out.value("--zone-reply", self.zone_reply);

@@ -10,7 +10,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
 use crate::types::Negatable;
 use crate::types::number::number_as;
 
-/// `-m icmp`: type and code of an ICMP header (kernel: net/ipv4/netfilter/ip_tables.c, `icmp_match`).
+/// `-m icmp`: type and code of an ICMP header (kernel: `net/ipv4/netfilter/ip_tables.c`, `icmp_match`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct IcmpMatch {
     /// `--icmp-type`
@@ -110,7 +110,7 @@ impl Value for IcmpType {
         }
         let (rest, (icmp_type, code)) = (number_as, opt(preceded(char('/'), number_as))).parse(input)?;
         Ok((rest, match (icmp_type, code) {
-            (u8::MAX, None) => IcmpType::Any,
+            (u8::MAX, None | Some(u8::MAX)) => IcmpType::Any,
             _ => IcmpType::Type { icmp_type, code },
         }))
     }

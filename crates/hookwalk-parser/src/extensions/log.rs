@@ -7,7 +7,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
 use crate::types::Text;
 use crate::types::number::number_as;
 
-/// `-j LOG`: writes to the kernel log; the packet goes on (kernel: net/netfilter/xt_LOG.c).
+/// `-j LOG`: writes to the kernel log; the packet goes on (kernel: `net/netfilter/xt_LOG.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LogTarget {
     /// `--log-prefix`, at most 29 bytes

@@ -2,7 +2,7 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter};
 use crate::types::{MarkMask, Negatable};
 
-/// `-m mark`: the packet's mark (kernel: net/netfilter/xt_mark.c).
+/// `-m mark`: the packet's mark (kernel: `net/netfilter/xt_mark.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct MarkMatch {
     /// `--mark`

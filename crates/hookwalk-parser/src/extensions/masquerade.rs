@@ -7,7 +7,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
 use crate::types::{PortRange, nat_ports};
 
 /// `-j MASQUERADE`: rewrites the source to an address of the interface the packet leaves by
-/// (kernel: net/netfilter/nf_nat_masquerade.c).
+/// (kernel: `net/netfilter/nf_nat_masquerade.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct MasqueradeTarget {
     /// `--to-ports`: the ports to choose from.

@@ -1,6 +1,6 @@
 //! Matches and targets, one file each: what its options are and how they print.
 //!
-//! To add one, write its file (a struct, [`Extension::read`], [`Extension::write`]) and name it in
+//! To add one, write its file (a struct that implements `Extension`, or the macro `extension!`) and name it in
 //! the table below; nothing else in this crate knows the extensions one by one.
 
 use crate::syntax::{ArgumentError, Arguments, OptionText, OptionWriter};
@@ -94,9 +94,15 @@ macro_rules! extension_table {
                 self.extension().and_then(|(_, extension)| extension.family())
             }
 
-            /// Its options as iptables-save 1.8.9 prints them.
+            /// Its options as iptables-save 1.8.9 prints them, but for defaults that depend on the
+            /// family.
             pub fn options(&self) -> Vec<OptionText> {
-                let mut out = OptionWriter::default();
+                self.options_in(None)
+            }
+
+            /// Its options as iptables-save 1.8.9 prints them.
+            pub fn options_in(&self, family: Option<Family>) -> Vec<OptionText> {
+                let mut out = OptionWriter::for_family(family);
                 if let Some((_, extension)) = self.extension() {
                     extension.write(&mut out);
                 }
@@ -109,6 +115,91 @@ macro_rules! extension_table {
     };
 }
 
+/// Writes an extension whose options stand for themselves, in the order they print: each field is
+/// `name: kind<type> = "--option"`, and `kind` says how the option is read and printed.
+macro_rules! extension {
+    (
+        $(#[$doc:meta])*
+        $name:ident {
+            $( $(#[$field_doc:meta])* $field:ident: $kind:ident $(<$ty:ty>)? = $option:literal $(| $alias:literal)*, )*
+        }
+        $( missing($missing_of:ident) $missing:expr; )?
+        $( family($family_of:ident) $family:expr; )?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Default)]
+        pub struct $name {
+            $( $(#[$field_doc])* pub $field: field!(type $kind $($ty)?), )*
+        }
+
+        impl crate::extensions::Extension for $name {
+            fn read(
+                &mut self,
+                option: &mut crate::syntax::Arguments<'_>,
+            ) -> Result<bool, crate::syntax::ArgumentError> {
+                match std::str::from_utf8(option.name()).unwrap_or_default() {
+                    $( $option $(| $alias)* => self.$field = field!(read $kind option), )*
+                    _ => return Ok(false),
+                }
+                #[allow(unreachable_code, reason = "an extension without options has no arm above")]
+                Ok(true)
+            }
+
+            fn write(&self, out: &mut crate::syntax::OptionWriter) {
+                $( field!(write $kind out, $option, self.$field); )*
+                let _ = out;
+            }
+
+            $( fn missing(&self) -> Option<&'static str> {
+                let $missing_of = self;
+                $missing
+            } )?
+
+            $( fn family(&self) -> Option<crate::types::Family> {
+                let $family_of = self;
+                $family
+            } )?
+        }
+    };
+}
+
+/// The kinds of options: their type, how they are read and how they print.
+macro_rules! field {
+    (type negatable $ty:ty) => { Option<crate::types::Negatable<$ty>> };
+    (type range $ty:ty) => { Option<crate::types::Negatable<crate::types::NumberRange<$ty>>> };
+    (type value $ty:ty) => { Option<$ty> };
+    (type flag) => { bool };
+    (type negatable_flag) => { Option<crate::types::Negatable<()>> };
+    (type quoted) => { Option<crate::types::Text> };
+    (type raw) => { Option<crate::types::Text> };
+    (type negatable_raw) => { Option<crate::types::Negatable<crate::types::Text>> };
+    (type negatable_quoted) => { Option<crate::types::Negatable<crate::types::Text>> };
+    (read negatable $o:ident) => { Some($o.negatable()?) };
+    (read range $o:ident) => { Some($o.negatable()?) };
+    (read value $o:ident) => { Some($o.value()?) };
+    (read flag $o:ident) => { $o.flag()? };
+    (read negatable_flag $o:ident) => { Some($o.negatable_flag()) };
+    (read quoted $o:ident) => { Some($o.text()?) };
+    (read raw $o:ident) => { Some($o.text()?) };
+    (read negatable_raw $o:ident) => { Some($o.negatable_text()?) };
+    (read negatable_quoted $o:ident) => { Some($o.negatable_text()?) };
+    (write negatable $out:ident, $name:literal, $field:expr) => { $out.negatable($name, $field.as_ref()) };
+    (write range $out:ident, $name:literal, $field:expr) => {
+        $out.negatable($name, $field.filter(|range| range.negated || !range.value.is_all()).as_ref())
+    };
+    (write value $out:ident, $name:literal, $field:expr) => { $out.value($name, $field.as_ref()) };
+    (write flag $out:ident, $name:literal, $field:expr) => { $out.flag($name, $field) };
+    (write negatable_flag $out:ident, $name:literal, $field:expr) => { $out.negatable_flag($name, $field) };
+    (write quoted $out:ident, $name:literal, $field:expr) => { $out.quoted($name, $field.as_ref()) };
+    (write raw $out:ident, $name:literal, $field:expr) => { $out.raw($name, $field.as_ref()) };
+    (write negatable_raw $out:ident, $name:literal, $field:expr) => {
+        $out.negatable_raw($name, $field.as_ref())
+    };
+    (write negatable_quoted $out:ident, $name:literal, $field:expr) => {
+        $out.negatable_quoted($name, $field.as_ref())
+    };
+}
+
 macro_rules! modules {
     ($($module:ident),* $(,)?) => {
         $( mod $module; pub use $module::*; )*
@@ -116,50 +207,241 @@ macro_rules! modules {
 }
 
 modules!(
-    addrtype, comment, connmark, conntrack, icmp, icmp6, mark, multiport, nfacct, owner, physdev, recent,
-    sctp, set, state, statistic, tcp, udp,
+    addrtype,
+    ah,
+    bpf,
+    cgroup,
+    cluster,
+    comment,
+    connbytes,
+    connlabel,
+    connlimit,
+    connmark,
+    conntrack,
+    cpu,
+    dccp,
+    devgroup,
+    dscp,
+    dst,
+    ecn,
+    esp,
+    eui64,
+    frag,
+    hashlimit,
+    hbh,
+    helper,
+    hl,
+    icmp,
+    icmp6,
+    ipcomp,
+    iprange,
+    ipv6header,
+    ipvs,
+    length,
+    limit,
+    mac,
+    mark,
+    mh,
+    multiport,
+    nfacct,
+    osf,
+    owner,
+    physdev,
+    pkttype,
+    policy,
+    quota,
+    rateest,
+    realm,
+    recent,
+    rpfilter,
+    rt,
+    sctp,
+    sctp_chunks,
+    set,
+    socket,
+    srh,
+    state,
+    statistic,
+    string,
+    tcp,
+    tcpmss,
+    time,
+    tos,
+    ttl,
+    u32,
+    udp,
+    udplite,
 );
-modules!(ct, dnat, log, masquerade, nflog, notrack, redirect, reject, set_connmark, set_mark, snat);
+modules!(
+    audit,
+    checksum,
+    classify,
+    clusterip,
+    connsecmark,
+    ct,
+    dnat,
+    dnpt,
+    hmark,
+    idletimer,
+    led,
+    log,
+    masquerade,
+    netmap,
+    nflog,
+    nfqueue,
+    notrack,
+    redirect,
+    reject,
+    secmark,
+    set_connmark,
+    set_dscp,
+    set_ecn,
+    set_hl,
+    set_mark,
+    set_rateest,
+    set_set,
+    set_tcpmss,
+    set_tos,
+    set_ttl,
+    snat,
+    snpt,
+    synproxy,
+    tcpoptstrip,
+    tee,
+    tproxy,
+    trace,
+    ulog,
+);
 
 extension_table! {
     /// A match of a rule, `-m NAME` and its options.
     Match {
         /// `-m addrtype`
         "addrtype" => Addrtype(AddrtypeMatch),
+        /// `-m ah`
+        "ah" => Ah(AhMatch),
+        /// `-m bpf`
+        "bpf" => Bpf(Box<BpfMatch>),
+        /// `-m cgroup`
+        "cgroup" => Cgroup(Box<CgroupMatch>),
+        /// `-m cluster`
+        "cluster" => Cluster(ClusterMatch),
         /// `-m comment`
         "comment" => Comment(CommentMatch),
+        /// `-m connbytes`
+        "connbytes" => Connbytes(Box<ConnbytesMatch>),
+        /// `-m connlabel`
+        "connlabel" => Connlabel(ConnlabelMatch),
+        /// `-m connlimit`
+        "connlimit" => Connlimit(ConnlimitMatch),
         /// `-m connmark`
         "connmark" => Connmark(ConnmarkMatch),
         /// `-m conntrack`
         "conntrack" => Conntrack(Box<ConntrackMatch>),
+        /// `-m cpu`
+        "cpu" => Cpu(CpuMatch),
+        /// `-m dccp`
+        "dccp" => Dccp(DccpMatch),
+        /// `-m devgroup`
+        "devgroup" => Devgroup(Box<DevgroupMatch>),
+        /// `-m dscp`
+        "dscp" => Dscp(DscpMatch),
+        /// `-m dst`
+        "dst" => Dst(DstMatch),
+        /// `-m ecn`
+        "ecn" => Ecn(EcnMatch),
+        /// `-m esp`
+        "esp" => Esp(EspMatch),
+        /// `-m eui64`
+        "eui64" => Eui64(Eui64Match),
+        /// `-m frag`
+        "frag" => Frag(Box<FragMatch>),
+        /// `-m hashlimit`
+        "hashlimit" => Hashlimit(Box<HashlimitMatch>),
+        /// `-m hbh`
+        "hbh" => Hbh(HbhMatch),
+        /// `-m helper`
+        "helper" => Helper(HelperMatch),
+        /// `-m hl`
+        "hl" => Hl(HlMatch),
         /// `-m icmp`
         "icmp" => Icmp(IcmpMatch),
         /// `-m icmp6`
         "icmp6" | "icmpv6" | "ipv6-icmp" => Icmp6(Icmp6Match),
+        /// `-m ipcomp`
+        "ipcomp" => Ipcomp(IpcompMatch),
+        /// `-m iprange`
+        "iprange" => Iprange(Box<IprangeMatch>),
+        /// `-m ipv6header`
+        "ipv6header" => Ipv6header(Ipv6headerMatch),
+        /// `-m ipvs`
+        "ipvs" => Ipvs(Box<IpvsMatch>),
+        /// `-m length`
+        "length" => Length(LengthMatch),
+        /// `-m limit`
+        "limit" => Limit(LimitMatch),
+        /// `-m mac`
+        "mac" => Mac(MacMatch),
         /// `-m mark`
         "mark" => Mark(MarkMatch),
+        /// `-m mh`
+        "mh" => Mh(MhMatch),
         /// `-m multiport`
         "multiport" => Multiport(MultiportMatch),
         /// `-m nfacct`
         "nfacct" => Nfacct(NfacctMatch),
+        /// `-m osf`
+        "osf" => Osf(Box<OsfMatch>),
         /// `-m owner`
         "owner" => Owner(OwnerMatch),
         /// `-m physdev`
         "physdev" => Physdev(Box<PhysdevMatch>),
+        /// `-m pkttype`
+        "pkttype" => Pkttype(PkttypeMatch),
+        /// `-m policy`
+        "policy" => Policy(Box<PolicyMatch>),
+        /// `-m quota`
+        "quota" => Quota(QuotaMatch),
+        /// `-m rateest`
+        "rateest" => Rateest(Box<RateestMatch>),
+        /// `-m realm`
+        "realm" => Realm(RealmMatch),
         /// `-m recent`
         "recent" => Recent(Box<RecentMatch>),
+        /// `-m rpfilter`
+        "rpfilter" => Rpfilter(RpfilterMatch),
+        /// `-m rt`
+        "rt" => Rt(Box<RtMatch>),
         /// `-m sctp`
         "sctp" => Sctp(SctpMatch),
         /// `-m set`
         "set" => Set(Box<SetMatch>),
+        /// `-m socket`
+        "socket" => Socket(SocketMatch),
+        /// `-m srh`
+        "srh" => Srh(Box<SrhMatch>),
         /// `-m state`
         "state" => State(StateMatch),
         /// `-m statistic`
         "statistic" => Statistic(StatisticMatch),
+        /// `-m string`
+        "string" => String(Box<StringMatch>),
         /// `-m tcp`
         "tcp" => Tcp(TcpMatch),
+        /// `-m tcpmss`
+        "tcpmss" => Tcpmss(TcpmssMatch),
+        /// `-m time`
+        "time" => Time(Box<TimeMatch>),
+        /// `-m tos`
+        "tos" => Tos(TosMatch),
+        /// `-m ttl`
+        "ttl" => Ttl(TtlMatch),
+        /// `-m u32`
+        "u32" => U32(Box<U32Match>),
         /// `-m udp`
         "udp" => Udp(UdpMatch),
+        /// `-m udplite`
+        "udplite" => Udplite(UdpliteMatch),
     }
     also {
         /// A part of the rule that was not understood, kept word for word.
@@ -170,28 +452,82 @@ extension_table! {
 extension_table! {
     /// What a rule does with a packet that it matches.
     Target {
+        /// `-j AUDIT`
+        "AUDIT" => Audit(AuditTarget),
+        /// `-j CHECKSUM`
+        "CHECKSUM" => Checksum(ChecksumTarget),
+        /// `-j CLASSIFY`
+        "CLASSIFY" => Classify(ClassifyTarget),
+        /// `-j CLUSTERIP`
+        "CLUSTERIP" => Clusterip(Box<ClusteripTarget>),
         /// `-j CONNMARK`
         "CONNMARK" => Connmark(ConnmarkTarget),
+        /// `-j CONNSECMARK`
+        "CONNSECMARK" => Connsecmark(ConnsecmarkTarget),
         /// `-j CT`
         "CT" => Ct(Box<CtTarget>),
         /// `-j DNAT`
         "DNAT" => Dnat(Box<DnatTarget>),
+        /// `-j DNPT`
+        "DNPT" => Dnpt(Box<DnptTarget>),
+        /// `-j DSCP`
+        "DSCP" => Dscp(DscpTarget),
+        /// `-j ECN`
+        "ECN" => Ecn(EcnTarget),
+        /// `-j HL`
+        "HL" => Hl(HlTarget),
+        /// `-j HMARK`
+        "HMARK" => Hmark(Box<HmarkTarget>),
+        /// `-j IDLETIMER`
+        "IDLETIMER" => Idletimer(Box<IdletimerTarget>),
+        /// `-j LED`
+        "LED" => Led(Box<LedTarget>),
         /// `-j LOG`
         "LOG" => Log(Box<LogTarget>),
         /// `-j MARK`
         "MARK" => Mark(MarkTarget),
         /// `-j MASQUERADE`
         "MASQUERADE" => Masquerade(MasqueradeTarget),
+        /// `-j NETMAP`
+        "NETMAP" => Netmap(Box<NetmapTarget>),
         /// `-j NFLOG`
         "NFLOG" => Nflog(Box<NflogTarget>),
+        /// `-j NFQUEUE`
+        "NFQUEUE" => Nfqueue(NfqueueTarget),
         /// `-j NOTRACK`
         "NOTRACK" => Notrack(NotrackTarget),
+        /// `-j RATEEST`
+        "RATEEST" => Rateest(Box<RateestTarget>),
         /// `-j REDIRECT`
         "REDIRECT" => Redirect(RedirectTarget),
         /// `-j REJECT`
         "REJECT" => Reject(RejectTarget),
+        /// `-j SECMARK`
+        "SECMARK" => Secmark(SecmarkTarget),
+        /// `-j SET`
+        "SET" => Set(Box<SetTarget>),
         /// `-j SNAT`
         "SNAT" => Snat(Box<SnatTarget>),
+        /// `-j SNPT`
+        "SNPT" => Snpt(Box<SnptTarget>),
+        /// `-j SYNPROXY`
+        "SYNPROXY" => Synproxy(SynproxyTarget),
+        /// `-j TCPMSS`
+        "TCPMSS" => Tcpmss(TcpmssTarget),
+        /// `-j TCPOPTSTRIP`
+        "TCPOPTSTRIP" => Tcpoptstrip(TcpoptstripTarget),
+        /// `-j TEE`
+        "TEE" => Tee(Box<TeeTarget>),
+        /// `-j TOS`
+        "TOS" => Tos(TosTarget),
+        /// `-j TPROXY`
+        "TPROXY" => Tproxy(Box<TproxyTarget>),
+        /// `-j TRACE`
+        "TRACE" => Trace(TraceTarget),
+        /// `-j TTL`
+        "TTL" => Ttl(TtlTarget),
+        /// `-j ULOG`
+        "ULOG" => Ulog(Box<UlogTarget>),
     }
     also {
         /// No `-j` and no `-g`: the rule counts and the packet goes on.

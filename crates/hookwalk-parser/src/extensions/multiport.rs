@@ -8,7 +8,7 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
 use crate::types::{Negatable, PortRange};
 
-/// `-m multiport`: a list of ports; no non-first fragment matches (kernel: net/netfilter/xt_multiport.c).
+/// `-m multiport`: a list of ports; no non-first fragment matches (kernel: `net/netfilter/xt_multiport.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct MultiportMatch {
     /// Which port is looked for in which list.

@@ -3,7 +3,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionWriter};
 use crate::types::Text;
 
 /// `-m nfacct`: counts in a named object; holds for each packet unless the object has a quota
-/// (kernel: net/netfilter/xt_nfacct.c).
+/// (kernel: `net/netfilter/xt_nfacct.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct NfacctMatch {
     /// `--nfacct-name`
@@ -20,7 +20,7 @@ impl Extension for NfacctMatch {
     }
 
     fn write(&self, out: &mut OptionWriter) {
-        out.value("--nfacct-name", self.name.as_ref());
+        out.raw("--nfacct-name", self.name.as_ref());
     }
 
     fn missing(&self) -> Option<&'static str> {

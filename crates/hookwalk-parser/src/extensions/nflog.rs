@@ -2,7 +2,7 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter};
 use crate::types::Text;
 
-/// `-j NFLOG`: hands a copy to a log in userspace; the packet goes on (kernel: net/netfilter/xt_NFLOG.c).
+/// `-j NFLOG`: hands a copy to a log in userspace; the packet goes on (kernel: `net/netfilter/xt_NFLOG.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct NflogTarget {
     /// `--nflog-group`; 0 when it is not given

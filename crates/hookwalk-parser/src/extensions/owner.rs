@@ -10,7 +10,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
 use crate::types::Negatable;
 use crate::types::number::number_as;
 
-/// `-m owner`: who owns the local socket that sends (kernel: net/netfilter/xt_owner.c).
+/// `-m owner`: who owns the local socket that sends (kernel: `net/netfilter/xt_owner.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct OwnerMatch {
     /// `--socket-exists`

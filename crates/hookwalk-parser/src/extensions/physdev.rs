@@ -2,7 +2,7 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter};
 use crate::types::{InterfacePattern, Negatable};
 
-/// `-m physdev`: the ports of a bridge that a packet crosses (kernel: net/netfilter/xt_physdev.c).
+/// `-m physdev`: the ports of a bridge that a packet crosses (kernel: `net/netfilter/xt_physdev.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct PhysdevMatch {
     /// `--physdev-in`: the bridge port it came in by.

@@ -2,10 +2,11 @@ use std::net::IpAddr;
 
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter};
+use crate::types::address::all_bits;
 use crate::types::{Family, Negatable, Text};
 
 /// `-m recent`: a list of addresses by name, each with the times it was last seen
-/// (kernel: net/netfilter/xt_recent.c).
+/// (kernel: `net/netfilter/xt_recent.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct RecentMatch {
     /// What the rule does with the list; kernel and iptables take exactly one.
@@ -82,8 +83,9 @@ impl Extension for RecentMatch {
         out.flag("--reap", self.reap);
         out.value("--hitcount", self.hitcount);
         out.flag("--rttl", self.rttl);
-        out.value("--name", Some(self.list()));
-        out.value("--mask", self.mask);
+        out.raw("--name", Some(&self.list()));
+        let all = out.family.map(all_bits);
+        out.value("--mask", self.mask.or(all));
         out.flag("--rsource", !self.rdest);
         out.flag("--rdest", self.rdest);
     }

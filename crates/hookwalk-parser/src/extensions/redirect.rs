@@ -1,7 +1,7 @@
 use super::{Extension, NatPorts};
 use crate::syntax::{ArgumentError, Arguments, OptionWriter};
 
-/// `-j REDIRECT`: rewrites the destination to this node (kernel: net/netfilter/nf_nat_redirect.c).
+/// `-j REDIRECT`: rewrites the destination to this node (kernel: `net/netfilter/nf_nat_redirect.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct RedirectTarget {
     /// `--to-ports`: the port, or ports to choose from; none keeps the packet's.

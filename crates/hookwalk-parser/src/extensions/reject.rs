@@ -6,8 +6,8 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
 use crate::types::Family;
 
-/// `-j REJECT`: drops the packet and answers it (kernel: net/ipv4/netfilter/ipt_REJECT.c,
-/// net/ipv6/netfilter/ip6t_REJECT.c).
+/// `-j REJECT`: drops the packet and answers it (kernel: `net/ipv4/netfilter/ipt_REJECT.c`,
+/// `net/ipv6/netfilter/ip6t_REJECT.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct RejectTarget {
     /// `--reject-with`; none is port unreachable of the dump's family.
@@ -111,7 +111,11 @@ impl Extension for RejectTarget {
     }
 
     fn write(&self, out: &mut OptionWriter) {
-        out.value("--reject-with", self.with);
+        let port_unreachable = |family| match family {
+            Family::V4 => RejectWith::IcmpPortUnreachable,
+            Family::V6 => RejectWith::Icmp6PortUnreachable,
+        };
+        out.value("--reject-with", self.with.or(out.family.map(port_unreachable)));
     }
     fn family(&self) -> Option<Family> {
         self.with.and_then(RejectWith::family)

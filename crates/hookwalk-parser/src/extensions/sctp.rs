@@ -1,5 +1,5 @@
-use super::Extension;
-use crate::syntax::{ArgumentError, Arguments, OptionWriter};
+use super::{Extension, SctpChunkMode, SctpChunks};
+use crate::syntax::{ArgumentError, Arguments, OptionValue, OptionWriter};
 use crate::types::{Negatable, PortRange};
 
 /// `-m sctp`: ports of a SCTP header; no non-first fragment matches.
@@ -9,6 +9,8 @@ pub struct SctpMatch {
     pub sport: Option<Negatable<PortRange>>,
     /// `--dport`
     pub dport: Option<Negatable<PortRange>>,
+    /// `--chunk-types`: how, and which
+    pub chunks: Option<Negatable<(SctpChunkMode, SctpChunks)>>,
 }
 
 impl Extension for SctpMatch {
@@ -16,13 +18,21 @@ impl Extension for SctpMatch {
         match option.name() {
             b"--dport" | b"--destination-port" => self.dport = Some(option.negatable()?),
             b"--sport" | b"--source-port" => self.sport = Some(option.negatable()?),
+            b"--chunk-types" => {
+                let Negatable { negated, value } = option.negatable()?;
+                self.chunks = Some(Negatable { negated, value: (value, option.next()?) });
+            }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
     fn write(&self, out: &mut OptionWriter) {
-        out.negatable("--sport", self.sport.as_ref());
-        out.negatable("--dport", self.dport.as_ref());
+        out.ports("--sport", self.sport);
+        out.ports("--dport", self.dport);
+        if let Some(Negatable { negated, value: (mode, chunks) }) = self.chunks {
+            let values = vec![OptionValue::Bare(mode.to_string()), OptionValue::Bare(chunks.to_string())];
+            out.push("--chunk-types", negated, values);
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionValue, OptionWriter, Value};
 use crate::types::{Negatable, Text};
 
-/// `-m set`: membership in an ipset (kernel: net/netfilter/xt_set.c).
+/// `-m set`: membership in an ipset (kernel: `net/netfilter/xt_set.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct SetMatch {
     /// `--match-set NAME FLAGS`
@@ -127,7 +127,7 @@ impl Extension for SetMatch {
     fn write(&self, out: &mut OptionWriter) {
         if let Some(Negatable { negated, value }) = &self.match_set {
             let values = vec![
-                OptionValue::Bare(value.name.to_string()),
+                OptionValue::Raw(value.name.clone()),
                 OptionValue::Bare(value.dimensions.to_string()),
             ];
             out.push("--match-set", *negated, values);

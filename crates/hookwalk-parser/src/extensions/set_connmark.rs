@@ -4,7 +4,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionValue, OptionWriter};
 use crate::types::MarkMask;
 
 /// `-j CONNMARK`: sets the connection's mark, or copies between it and the packet's
-/// (kernel: net/netfilter/xt_connmark.c).
+/// (kernel: `net/netfilter/xt_connmark.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ConnmarkTarget {
     /// Which of the three it does.

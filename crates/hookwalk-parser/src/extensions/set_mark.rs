@@ -3,7 +3,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionValue, OptionWriter};
 use crate::types::MarkMask;
 
 /// `-j MARK`: the packet's mark becomes `(mark & !self.mask) ^ self.value`
-/// (kernel: net/netfilter/xt_mark.c).
+/// (kernel: `net/netfilter/xt_mark.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarkTarget {
     /// The bits to exclusive-or in.

@@ -2,7 +2,7 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter};
 use crate::types::{Family, NatRange};
 
-/// `-j SNAT`: rewrites the source of a connection; nat table only (kernel: net/netfilter/xt_nat.c).
+/// `-j SNAT`: rewrites the source of a connection; nat table only (kernel: `net/netfilter/xt_nat.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct SnatTarget {
     /// `--to-source`

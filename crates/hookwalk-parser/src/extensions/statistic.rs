@@ -9,7 +9,7 @@ use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionValue, OptionWriter, Value};
 use crate::types::Negatable;
 
-/// `-m statistic`: holds by chance or for each n-th packet (kernel: net/netfilter/xt_statistic.c).
+/// `-m statistic`: holds by chance or for each n-th packet (kernel: `net/netfilter/xt_statistic.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct StatisticMatch {
     /// `--mode`

@@ -3,7 +3,7 @@ use crate::syntax::{ArgumentError, Arguments, OptionValue, OptionWriter};
 use crate::types::{Negatable, PortRange, TcpFlagMatch};
 
 /// `-m tcp`: ports, flags and options of a TCP header; no non-first fragment matches
-/// (kernel: net/netfilter/xt_tcpudp.c).
+/// (kernel: `net/netfilter/xt_tcpudp.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct TcpMatch {
     /// `--sport`
@@ -38,8 +38,8 @@ impl Extension for TcpMatch {
     }
 
     fn write(&self, out: &mut OptionWriter) {
-        out.negatable("--sport", self.sport.as_ref());
-        out.negatable("--dport", self.dport.as_ref());
+        out.ports("--sport", self.sport);
+        out.ports("--dport", self.dport);
         out.negatable("--tcp-option", self.tcp_option.as_ref());
         if let Some(Negatable { negated, value }) = self.flags {
             let values = vec![

@@ -22,7 +22,7 @@ impl Extension for UdpMatch {
     }
 
     fn write(&self, out: &mut OptionWriter) {
-        out.negatable("--sport", self.sport.as_ref());
-        out.negatable("--dport", self.dport.as_ref());
+        out.ports("--sport", self.sport);
+        out.ports("--dport", self.dport);
     }
 }

@@ -19,9 +19,23 @@ fn guess(table: &Table) -> &'static str {
     let rules = || table.chains.iter().flat_map(|chain| &chain.rules);
     for rule in rules() {
         match &rule.target {
-            Target::Dnat(_) | Target::Snat(_) | Target::Masquerade(_) | Target::Redirect(_) => return "nat",
+            Target::Dnat(_)
+            | Target::Snat(_)
+            | Target::Masquerade(_)
+            | Target::Redirect(_)
+            | Target::Netmap(_) => return "nat",
             Target::Ct(_) | Target::Notrack(_) => return "raw",
             Target::Reject(_) => return "filter",
+            Target::Tos(_)
+            | Target::Dscp(_)
+            | Target::Ttl(_)
+            | Target::Hl(_)
+            | Target::Ecn(_)
+            | Target::Tproxy(_)
+            | Target::Checksum(_)
+            | Target::Tcpoptstrip(_)
+            | Target::Dnpt(_)
+            | Target::Snpt(_) => return "mangle",
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use super::tables::{Origin, Tables};
 use crate::syntax::value;
 use crate::{Code, Counters, Dump, Span, TableEnd};
 
-/// What `iptables-restore` reads of one line (iptables/iptables-restore.c, `buffer[10240]`).
+/// What `iptables-restore` reads of one line (`iptables/iptables-restore.c`, `buffer[10240]`).
 const LONGEST_LINE: usize = 10_239;
 
 pub(super) fn read(reader: &Reader, text: Vec<u8>) -> Dump {

@@ -92,7 +92,7 @@ impl Line<'_, '_> {
         };
         let mut implied = Match::open(name.as_bytes())?;
         match implied.read(arguments) {
-            Ok(false) => return None,
+            Ok(false) => None,
             Ok(true) => {
                 let taker = self.push_match(implied, at);
                 self.seen.push((taker, option));

@@ -263,12 +263,11 @@ impl<'r> Tables<'r> {
 
     /// The open table; lines under no header open one without.
     fn current(&mut self) -> &mut OpenTable {
-        let fresh = match self.open {
-            Some(_) => None,
-            None => {
-                let name = self.reader.table.clone().unwrap_or_default();
-                Some(OpenTable::new(self.new_table(name, None, TableEnd::Fragment)))
-            }
+        let fresh = if self.open.is_none() {
+            let name = self.reader.table.clone().unwrap_or_default();
+            Some(OpenTable::new(self.new_table(name, None, TableEnd::Fragment)))
+        } else {
+            None
         };
         self.open.get_or_insert_with(|| fresh.unwrap_or_else(|| OpenTable::new(Table::empty())))
     }
@@ -484,12 +483,17 @@ impl Table {
 
     /// Whether this is one of the chains that the kernel itself enters.
     pub fn is_builtin(&self, chain: &[u8]) -> bool {
-        let hooks: &[&[u8]] = match self.name.as_bytes() {
+        self.builtin_chains().contains(&chain)
+    }
+
+    /// The chains that the kernel itself enters, in the order iptables-save prints them; all five
+    /// where the table is not known.
+    pub fn builtin_chains(&self) -> &'static [&'static [u8]] {
+        match self.name.as_bytes() {
             b"filter" | b"security" => &[b"INPUT", b"FORWARD", b"OUTPUT"],
             b"nat" => &[b"PREROUTING", b"INPUT", b"OUTPUT", b"POSTROUTING"],
             b"raw" => &[b"PREROUTING", b"OUTPUT"],
             _ => &[b"PREROUTING", b"INPUT", b"FORWARD", b"OUTPUT", b"POSTROUTING"],
-        };
-        hooks.contains(&chain)
+        }
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::types::{Negatable, Text};
+use crate::types::{Family, Negatable, PortRange, Text};
 
 /// One option of a match or target, as `iptables-save` would write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +15,14 @@ pub struct OptionText {
 
 /// One word behind an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OptionValue {
     /// Printed as it is.
     Bare(String),
+    /// Printed as it is, and not always UTF-8: names of sets, interfaces and the like.
+    Raw(Text),
+    /// Printed in quotes, however plain.
+    AlwaysQuoted(Text),
     /// Printed in quotes unless it is made of letters, digits, `_` and `-` alone.
     Quoted(Text),
 }
@@ -27,7 +32,9 @@ impl OptionValue {
     pub fn to_str(&self) -> std::borrow::Cow<'_, str> {
         match self {
             OptionValue::Bare(text) => text.into(),
-            OptionValue::Quoted(text) => text.to_str(),
+            OptionValue::Raw(text) | OptionValue::AlwaysQuoted(text) | OptionValue::Quoted(text) => {
+                text.to_str()
+            }
         }
     }
 }
@@ -36,9 +43,15 @@ impl OptionValue {
 #[derive(Default)]
 pub(crate) struct OptionWriter {
     options: Vec<OptionText>,
+    /// Some defaults print as the family has them; none when it is not known.
+    pub(crate) family: Option<Family>,
 }
 
 impl OptionWriter {
+    pub(crate) fn for_family(family: Option<Family>) -> Self {
+        OptionWriter { options: Vec::new(), family }
+    }
+
     pub(crate) fn into_options(self) -> Vec<OptionText> {
         self.options
     }
@@ -47,6 +60,11 @@ impl OptionWriter {
         if let Some(value) = value {
             self.push(name, value.negated, vec![OptionValue::Bare(value.value.to_string())]);
         }
+    }
+
+    /// Ports, unless they are all.
+    pub(crate) fn ports(&mut self, name: &'static str, ports: Option<Negatable<PortRange>>) {
+        self.negatable(name, ports.filter(|ports| ports.negated || ports.value != PortRange::ALL).as_ref());
     }
 
     pub(crate) fn value<T: fmt::Display>(&mut self, name: &'static str, value: Option<T>) {
@@ -70,6 +88,24 @@ impl OptionWriter {
     pub(crate) fn quoted(&mut self, name: &'static str, text: Option<&Text>) {
         if let Some(text) = text {
             self.push(name, false, vec![OptionValue::Quoted(text.clone())]);
+        }
+    }
+
+    pub(crate) fn negatable_quoted(&mut self, name: &'static str, text: Option<&Negatable<Text>>) {
+        if let Some(text) = text {
+            self.push(name, text.negated, vec![OptionValue::Quoted(text.value.clone())]);
+        }
+    }
+
+    pub(crate) fn negatable_raw(&mut self, name: &'static str, text: Option<&Negatable<Text>>) {
+        if let Some(text) = text {
+            self.push(name, text.negated, vec![OptionValue::Raw(text.value.clone())]);
+        }
+    }
+
+    pub(crate) fn raw(&mut self, name: &'static str, text: Option<&Text>) {
+        if let Some(text) = text {
+            self.push(name, false, vec![OptionValue::Raw(text.clone())]);
         }
     }
 

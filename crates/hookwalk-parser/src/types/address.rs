@@ -135,6 +135,23 @@ impl MaskedAddress {
     }
 }
 
+impl MaskedAddress {
+    /// Prints without `/32` or `/128` when every bit counts, as some options do.
+    pub(crate) fn without_host_mask(self) -> HostOrMasked {
+        HostOrMasked(self)
+    }
+}
+
+/// See [`MaskedAddress::without_host_mask`].
+#[derive(Clone, Copy)]
+pub(crate) struct HostOrMasked(MaskedAddress);
+
+impl fmt::Display for HostOrMasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == MaskedAddress::host(self.0.address()) { self.0.address().fmt(f) } else { self.0.fmt(f) }
+    }
+}
+
 impl fmt::Display for MaskedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.prefix_len(), *self) {
@@ -176,6 +193,14 @@ impl Value for IpAddr {
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
         ip_address(input)
+    }
+}
+
+/// The mask in which every bit counts.
+pub(crate) fn all_bits(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::BROADCAST.into(),
+        Family::V6 => Ipv6Addr::from_bits(u128::MAX).into(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::syntax::Value;
 
 /// An interface of `-i` or `-o`: a name, or the start of one with `+` behind it.
 ///
-/// Names are at most 15 bytes (`IFNAMSIZ` - 1, linux/if.h) and compared byte by byte; only a final
+/// Names are at most 15 bytes (`IFNAMSIZ` - 1, `linux/if.h`) and compared byte by byte; only a final
 /// `+` is a wildcard, `eth*` is a name like any other.
 ///
 /// ```

@@ -11,7 +11,7 @@ use crate::types::number::number_as;
 /// A mark and the bits of it that count, as `0x4000/0x4000`.
 ///
 /// As a match it holds when `(mark & self.mask) == self.value`; the value is not masked first, so
-/// `0xa/0x0` never matches (kernel: net/netfilter/xt_mark.c).
+/// `0xa/0x0` never matches (kernel: `net/netfilter/xt_mark.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MarkMask {
     /// The bits wanted.

@@ -1,0 +1,12 @@
+extension! {
+    /// `-m ah`: an authentication header (kernel: `net/ipv4/netfilter/ipt_ah.c`,
+    /// `net/ipv6/netfilter/ip6t_ah.c`).
+    AhMatch {
+        /// `--ahspi`: the security parameter index
+        spi: range<u32> = "--ahspi",
+        /// `--ahlen`: bytes of the header, IPv6 only
+        length: negatable<u32> = "--ahlen",
+        /// `--ahres`: the reserved field is 0, IPv6 only
+        reserved: flag = "--ahres",
+    }
+}

@@ -1,0 +1,36 @@
+//! Values that are one of a few words.
+
+/// Writes an enum of words: each prints as its first word and is read from any, in any case.
+macro_rules! words {
+    (
+        $(#[$doc:meta])*
+        $name:ident, $expected:literal {
+            $( $(#[$variant_doc:meta])* $variant:ident = $word:literal $(| $alias:literal)*, )*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $( $(#[$variant_doc])* $variant, )* }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self { $( $name::$variant => $word, )* })
+            }
+        }
+
+        impl crate::syntax::Value for $name {
+            const EXPECTED: &'static str = $expected;
+
+            fn read(input: &[u8]) -> nom::IResult<&[u8], Self> {
+                $(
+                    if [$word $(, $alias)*].iter().any(|word| word.as_bytes().eq_ignore_ascii_case(input)) {
+                        return Ok((&[], $name::$variant));
+                    }
+                )*
+                Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Alt)))
+            }
+        }
+    };
+}
+
+pub(crate) use words;
