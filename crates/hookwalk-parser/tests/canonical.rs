@@ -8,12 +8,15 @@
     reason = "a test may stop where it is wrong, and says when it is skipped"
 )]
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use hookwalk_parser::types::Family;
 use hookwalk_parser::{Backend, Dump, Reader, Rule};
 use proptest::prelude::*;
 
+/// One line of `saved.tsv`.
 struct Case {
     family: Family,
     backend: Backend,
@@ -23,9 +26,15 @@ struct Case {
     saved: String,
 }
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/parse/saved")
+}
+
 fn saved() -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/parse/saved/saved.tsv");
-    let text = std::fs::read_to_string(path).unwrap();
+    cases(&std::fs::read_to_string(folder().join("saved.tsv")).unwrap())
+}
+
+fn cases(text: &str) -> Vec<Case> {
     let case = |line: &str| {
         let [family, backend, table, chain, rule, saved] =
             line.split('\t').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
@@ -49,7 +58,7 @@ impl Case {
             "! --tcp-flags NONE NONE",
             "! --dport 0:65535",
             "--ctreplsrc 1.2.3.4/255.0.255.0",
-            "--zone-orig 5 --zone-reply 6",
+            "--zone-orig",
             "NETMAP --to 10.0.0.0/255.0.255.0",
             "--nflog-range",
             "--led-",
@@ -108,6 +117,60 @@ fn canonical_is_what_the_tool_saves() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
+}
+
+/// Rules with other numbers through the kernel of this machine: root and iptables 1.8.9 are needed.
+#[test]
+fn canonical_is_what_this_kernel_saves() {
+    let version = Command::new("iptables").arg("--version").output();
+    let version = version.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
+    let is_root = Command::new("unshare").args(["-n", "true"]).status().is_ok_and(|status| status.success());
+    if !version.contains("v1.8.9") || !is_root {
+        eprintln!("skipped: needs root and iptables 1.8.9, found {version:?}");
+        return;
+    }
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("saved");
+    std::fs::create_dir_all(&work).unwrap();
+    std::fs::copy(folder().join("save-rules.sh"), work.join("save-rules.sh")).unwrap();
+    // A small generator of its own, so that the same rules come each time.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut draw = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(state >> 40).unwrap() % 70_000
+    };
+    for file in ["rules-v4.txt", "rules-v6.txt"] {
+        let mut rules = String::new();
+        for line in std::fs::read_to_string(folder().join(file)).unwrap().lines() {
+            let (place, rule) = line.split_once('|').unwrap();
+            let numbers: Vec<u32> = (0..12).map(|_| draw()).collect();
+            writeln!(rules, "{place}|{}", with_numbers(rule, &numbers)).unwrap();
+        }
+        std::fs::write(work.join(file), rules).unwrap();
+    }
+    assert!(Command::new(work.join("save-rules.sh")).status().unwrap().success());
+    let all = cases(&std::fs::read_to_string(work.join("saved.tsv")).unwrap());
+    assert!(all.len() > 300, "the kernel took only {} rules", all.len());
+    // Names out of the host's files, and addresses that keep bits outside their mask.
+    let of_the_host = |case: &&Case| case.rule.contains("-group ") || case.rule.contains("--tunnel-");
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for case in all.iter().filter(|case| !of_the_host(case) && !case.loses_meaning()) {
+        let given = case.dump(&format!("-A {} {}", case.chain, case.rule));
+        // The tool takes some values that mean nothing, such as day 172 of the week.
+        if !given.diagnostics().is_empty() {
+            continue;
+        }
+        compared += 1;
+        let canonical = canonical_rules(&given);
+        if canonical != case.saved {
+            wrong.push(format!(
+                "{} ({:?})\n  saved     {}\n  canonical {canonical}",
+                case.rule, case.backend, case.saved
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
+    assert!(compared > 300, "only {compared} rules were compared");
 }
 
 /// A rule of the list with its numbers changed, or with pieces of two rules together.

@@ -57,16 +57,13 @@ fn run(case: &toml::Table) -> Result<(), String> {
     if dump.text() != input.as_bytes() {
         wrong.push("  the bytes did not come back".to_owned());
     }
-    let found = dump.diagnostics().iter().map(|d| format!("{}:{} {}", d.line, d.column, d.code)).collect();
-    compare(
-        "diagnostics",
-        case.get("diagnostics").or(Some(&toml::Value::Array(Vec::new()))),
-        found,
-        &mut wrong,
-    );
-    compare("tables", case.get("tables"), dump.tables().iter().map(table).collect(), &mut wrong);
-    compare("rules", case.get("rules"), rules(&dump), &mut wrong);
-    compare("gaps", case.get("gaps"), gaps(&dump), &mut wrong);
+    let none = toml::Value::Array(Vec::new());
+    let found: Vec<_> =
+        dump.diagnostics().iter().map(|d| format!("{}:{} {}", d.line, d.column, d.code)).collect();
+    compare("diagnostics", case.get("diagnostics").or(Some(&none)), &found, &mut wrong);
+    compare("tables", case.get("tables"), &dump.tables().iter().map(table).collect::<Vec<_>>(), &mut wrong);
+    compare("rules", case.get("rules"), &rules(&dump), &mut wrong);
+    compare("gaps", case.get("gaps"), &gaps(&dump), &mut wrong);
     if let Some(whole) = case.get("whole")
         && whole.as_bool() != Some(dump.is_whole())
     {
@@ -82,7 +79,7 @@ fn run(case: &toml::Table) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn compare(what: &str, expected: Option<&toml::Value>, found: Vec<String>, wrong: &mut Vec<String>) {
+fn compare(what: &str, expected: Option<&toml::Value>, found: &[String], wrong: &mut Vec<String>) {
     let Some(expected) = expected else { return };
     let expected: Vec<_> =
         expected.as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned()).collect();

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::format_collect,
     clippy::print_stderr,
     reason = "a test may stop where it is wrong, and says when it is skipped"
 )]

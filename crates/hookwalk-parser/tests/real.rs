@@ -53,7 +53,7 @@ fn kube_proxy() {
         assert!(dump.is_whole(), "{}", path.display());
         assert_eq!(dump.diagnostics(), [], "{}", path.display());
         let rules = dump.tables().iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
-        assert_eq!(rules.flat_map(|r| r.unknown_parts()).count(), 0, "{}", path.display());
+        assert_eq!(rules.flat_map(hookwalk_parser::Rule::unknown_parts).count(), 0, "{}", path.display());
     }
 }
 

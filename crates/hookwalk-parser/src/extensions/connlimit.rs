@@ -55,7 +55,8 @@ impl Extension for ConnlimitMatch {
             None => {}
         }
         let whole = out.family.map(|family| if family == Family::V4 { 32 } else { 128 });
-        out.value("--connlimit-mask", self.mask.or(whole));
+        let mask = self.mask.or(whole).map(|mask| mask.min(whole.unwrap_or(128)));
+        out.value("--connlimit-mask", mask);
         out.flag("--connlimit-saddr", !self.daddr);
         out.flag("--connlimit-daddr", self.daddr);
     }

@@ -80,7 +80,7 @@ impl Extension for CtTarget {
         out.raw("--timeout", self.timeout.as_ref());
         out.raw("--ctevents", self.ctevents.as_ref());
         out.raw("--expevents", self.expevents.as_ref());
-        out.value("--zone", self.zone);
+        out.value("--zone", self.zone.filter(|zone| *zone != ConntrackZone::Id(0)));
         out.value("--zone-orig", self.zone_orig);
         out.value("--zone-reply", self.zone_reply);
     }
