@@ -39,6 +39,12 @@ fn check_bytes(path: &Path, bytes: &[u8], dump: &Dump) {
     }
 }
 
+/// The lines that are no comments, which hold times.
+fn without_comments(text: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(text);
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
 #[test]
 fn kube_proxy() {
     let Some(mut files) = files("kube-proxy") else { return };
@@ -52,6 +58,7 @@ fn kube_proxy() {
         check_bytes(&path, &bytes, &dump);
         assert!(dump.is_whole(), "{}", path.display());
         assert_eq!(dump.diagnostics(), [], "{}", path.display());
+        assert_eq!(without_comments(&dump.canonical()), without_comments(&bytes), "{}", path.display());
         let rules = dump.tables().iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
         assert_eq!(rules.flat_map(hookwalk_parser::Rule::unknown_parts).count(), 0, "{}", path.display());
     }
@@ -62,6 +69,10 @@ fn corpus() {
     let Some(files) = files("corpus") else { return };
     for path in files {
         let bytes = std::fs::read(&path).unwrap();
-        check_bytes(&path, &bytes, &parse(bytes.clone()));
+        let dump = parse(bytes.clone());
+        check_bytes(&path, &bytes, &dump);
+        let canonical = dump.canonical();
+        let again = parse(canonical.clone()).canonical();
+        assert!(again == canonical, "{}: canonical of canonical differs", path.display());
     }
 }

@@ -1,9 +1,9 @@
 use crate::extensions::{Match, Target};
-use crate::types::Text;
-use crate::{Chain, Dump, OptionText, OptionValue, Rule, Table};
+use crate::types::{Family, Text};
+use crate::{Chain, Dump, OptionText, OptionValue, Rule};
 
 impl Dump {
-    pub(super) fn write_rules(&self, table: &Table, chain: &Chain, out: &mut Vec<u8>) {
+    pub(super) fn write_rules(&self, family: Option<Family>, chain: &Chain, out: &mut Vec<u8>) {
         let mut verbatim = None;
         for rule in &chain.rules {
             if rule.unknown_parts().next().is_some() {
@@ -19,13 +19,13 @@ impl Dump {
             }
             out.extend_from_slice(b"-A ");
             word(chain.name.as_bytes(), out);
-            write_parts(table, rule, out);
+            write_parts(family, rule, out);
             out.push(b'\n');
         }
     }
 }
 
-fn write_parts(table: &Table, rule: &Rule, out: &mut Vec<u8>) {
+fn write_parts(family: Option<Family>, rule: &Rule, out: &mut Vec<u8>) {
     options(&rule.base.options(), out);
     for part in &rule.matches {
         if let Match::Unknown(unknown) = part {
@@ -35,7 +35,7 @@ fn write_parts(table: &Table, rule: &Rule, out: &mut Vec<u8>) {
         }
         out.extend_from_slice(b" -m ");
         out.extend_from_slice(part.name().as_bytes());
-        options(&part.options_in(table.family), out);
+        options(&part.options_in(family), out);
     }
     match &rule.target {
         Target::None => {}
@@ -48,7 +48,7 @@ fn write_parts(table: &Table, rule: &Rule, out: &mut Vec<u8>) {
         target => {
             out.extend_from_slice(b" -j ");
             out.extend_from_slice(target.name().as_bytes());
-            options(&target.options_in(table.family), out);
+            options(&target.options_in(family), out);
         }
     }
 }
