@@ -87,6 +87,8 @@ codes! {
     UnrecognisedLine = "unrecognised-line", Error;
     /// A line starts with a command of iptables that is not read here.
     UnsupportedCommand = "unsupported-command", Error;
+    /// `-I`, `-D`, `-R`, `-F`, `-X` or `-E` of a chain or rule that the dump does not have.
+    CommandWithoutEffect = "command-without-effect", Warning;
     /// A rule or chain stands outside any table, and no `--table` was given: the table is a guess.
     TableGuessed = "table-guessed", Warning;
     /// A `COMMIT` without a table before it.

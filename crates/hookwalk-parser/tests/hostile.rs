@@ -53,6 +53,12 @@ const HOSTILE: &[Hostile] = &[
     ("policies and new chains", |n| (0..n).map(|i| format!("-N C{i}\n-P INPUT DROP\n")).collect()),
     ("carriage returns", |n| "#\r\n\r".repeat(n)),
     ("brackets", |n| "[".repeat(n) + "\n" + &"[0:0]\n".repeat(n)),
+    ("rules put in front", |n| ":A - [0:0]\n".to_owned() + &"-I A -j RETURN\n".repeat(n)),
+    ("chains emptied and deleted", |n| {
+        let chains: String = (0..n).map(|i| format!(":C{i} - [0:0]\n-A C{i} -j RETURN\n")).collect();
+        chains + &"-F\n-X\n-A C0 -j RETURN\n".repeat(n)
+    }),
+    ("chains renamed", |n| (0..n).map(|i| format!("-N C{i}\n-E C{i} D{i}\n-A D{i} -g D{i}\n")).collect()),
     ("commits and rules", |n| "-A X\nCOMMIT\n".repeat(n)),
 ];
 

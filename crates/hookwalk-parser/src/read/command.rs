@@ -1,6 +1,7 @@
 use super::diagnostics::quote;
+use super::edit::Refused;
 use super::rule::Line;
-use crate::syntax::Word;
+use crate::syntax::{Word, value};
 use crate::{Code, Policy};
 
 impl Line<'_, '_> {
@@ -15,7 +16,31 @@ impl Line<'_, '_> {
                 self.tables.declare(&name, b"-", chain.start, None, self.diagnostics);
             }
             (b"-P" | b"--policy", Some(chain)) => self.policy(chain, at + 2),
-            (b"-A" | b"--append" | b"-N" | b"--new-chain" | b"--new" | b"-P" | b"--policy", None) => {
+            (b"-I" | b"--insert", Some(chain)) => self.insert(chain, at, is_cut),
+            (b"-R" | b"--replace", Some(chain)) => self.replace(chain, at, is_cut),
+            (b"-D" | b"--delete", Some(chain)) => self.delete(chain, at, is_cut),
+            (b"-F" | b"--flush", chain) => {
+                let name = chain.map(|word| word.text(self.bytes));
+                let done = self.tables.flush(name.as_deref());
+                self.settle(done, at);
+            }
+            (b"-X" | b"--delete-chain", chain) => {
+                let name = chain.map(|word| word.text(self.bytes));
+                let done = self.tables.delete_chain(name.as_deref());
+                self.settle(done, at);
+            }
+            (b"-E" | b"--rename-chain", Some(chain)) if self.words.len() > at + 2 => {
+                let new = self.words.get(at + 2).map(|word| word.text(self.bytes)).unwrap_or_default();
+                let done = self.tables.rename(&chain.text(self.bytes), &new);
+                self.settle(done, at);
+            }
+            // Counters alone.
+            (b"-Z" | b"--zero", _) => {}
+            (
+                b"-A" | b"--append" | b"-N" | b"--new-chain" | b"--new" | b"-P" | b"--policy" | b"-I"
+                | b"--insert" | b"-R" | b"--replace" | b"-D" | b"--delete" | b"-E" | b"--rename-chain",
+                _,
+            ) => {
                 let code = if is_cut { Code::CutLine } else { Code::MissingValue };
                 self.report(code, at, || "the line ends where the name of a chain should stand".into());
                 self.tables.lost_text(self.diagnostics.line);
@@ -23,7 +48,7 @@ impl Line<'_, '_> {
             (command, _) => {
                 let command = quote(command);
                 self.report(Code::UnsupportedCommand, at, || {
-                    format!("{command} is not read: expected -A, -N or -P; what the line does is unknown")
+                    format!("{command} is not read: expected a command such as -A, -N or -P; what the line does is unknown")
                 });
                 self.tables.lost_text(self.diagnostics.line);
             }
@@ -63,5 +88,69 @@ impl Line<'_, '_> {
             self.set_counters(at + 1);
         }
         self.tables.set_policy(&name, policy, self.counters, chain.start, self.diagnostics);
+    }
+
+    /// The number that may stand behind the chain of `-I`, `-R` and `-D`.
+    fn number(&self, index: usize) -> Option<usize> {
+        value::<u64>(self.bare(index)).ok().and_then(|number| usize::try_from(number).ok())
+    }
+
+    fn insert(&mut self, chain: Word, at: usize, is_cut: bool) {
+        let name = chain.text(self.bytes);
+        self.tables.chain_for_rule(&name, chain.start, self.diagnostics);
+        let number = self.number(at + 2);
+        let Some(rule) = self.rule(at + 2 + usize::from(number.is_some()), is_cut) else { return };
+        // Each rule of an address list goes before the one made last.
+        let mut rules = self.expanded(rule);
+        rules.reverse();
+        let done = self.tables.insert(&name, number.unwrap_or(1), rules, self.unresolved);
+        self.settle(done, at);
+    }
+
+    fn replace(&mut self, chain: Word, at: usize, is_cut: bool) {
+        let Some(number) = self.number(at + 2) else {
+            self.report(Code::MissingValue, at, || {
+                "expected a chain and the number of a rule behind it".into()
+            });
+            self.tables.lost_text(self.diagnostics.line);
+            return;
+        };
+        let Some(rule) = self.rule(at + 3, is_cut) else { return };
+        let rules = self.expanded(rule);
+        let done = self.tables.replace(&chain.text(self.bytes), number, rules, self.unresolved);
+        self.settle(done, at);
+    }
+
+    fn delete(&mut self, chain: Word, at: usize, is_cut: bool) {
+        let name = chain.text(self.bytes);
+        if let Some(number) = self.number(at + 2) {
+            let done = self.tables.replace(&name, number, Vec::new(), None);
+            self.settle(done, at);
+            return;
+        }
+        let Some(rule) = self.rule(at + 2, is_cut) else { return };
+        for rule in self.expanded(rule) {
+            let done = self.tables.delete(&name, &rule);
+            self.settle(done, at);
+        }
+    }
+
+    /// Says so when a command could not do what it says: the rules that were there before the dump
+    /// may have let it.
+    fn settle(&mut self, done: Result<(), Refused>, at: usize) {
+        let why = match done {
+            Ok(()) => return,
+            Err(Refused::NotThere) => "the dump has no such chain or rule",
+            Err(Refused::InUse) => "the chain has rules, is built in, or its new name is taken",
+            Err(Refused::TooMany) => {
+                self.report(Code::UnsupportedCommand, at, || {
+                    "the commands before this one moved too many rules".into()
+                });
+                self.tables.lost_text(self.diagnostics.line);
+                return;
+            }
+        };
+        let command = quote(self.bare(at));
+        self.report(Code::CommandWithoutEffect, at, || format!("{command} did nothing: {why}"));
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod diagnostics;
+mod edit;
 mod guess;
 mod lines;
 mod options;

@@ -60,26 +60,30 @@ pub(super) struct Tables<'r> {
     open: Option<OpenTable>,
     /// How much more the lists of addresses may grow the dump.
     expansions_left: usize,
+    /// How many rules `-I`, `-D` and their like may still pass over or move.
+    moves_left: usize,
 }
 
 /// A table whose end has not been seen.
-struct OpenTable {
-    table: Table,
-    by_name: FxHashMap<Text, usize>,
+pub(super) struct OpenTable {
+    pub(super) table: Table,
+    pub(super) by_name: FxHashMap<Text, usize>,
     /// Rules of one chain stand together in a dump: they are gathered here and moved to their chain
     /// in one step, so that each chain's memory fits its rules.
     run: Vec<Rule>,
     run_chain: usize,
     /// Whether chains got their rules in the order of their declaration, as iptables-save writes them.
-    in_order: bool,
+    pub(super) in_order: bool,
     /// Whether any chain has got a rule.
     has_rules: bool,
-    /// Rules that jump to what was no chain when they were read: chain, index, start of the rule's
-    /// line and where in it the name stands.
-    unresolved: Vec<(usize, usize, u32, Span)>,
+    /// Rules that jump to what was no chain when they were read: where the rule's line starts, and
+    /// where in it the name stands.
+    unresolved: FxHashMap<u32, Span>,
     /// The first line lost since the last rule: it may have been a rule of that one's chain, of the
     /// next one's, or of one between.
     lost: Option<u32>,
+    /// Chains that `-X` took away; they leave when the table ends.
+    pub(super) deleted: Vec<usize>,
     /// A line was lost, and the table had no chain.
     lost_before_chains: bool,
 }
@@ -88,7 +92,22 @@ impl<'r> Tables<'r> {
     /// Tables of a dump of so many bytes.
     pub(super) fn new(reader: &'r Reader, len: usize) -> Self {
         let (origin, first) = (Origin::default(), FxHashMap::default());
-        Tables { reader, origin, done: Vec::new(), first, open: None, expansions_left: 4096 + len / 32 }
+        Tables {
+            reader,
+            origin,
+            done: Vec::new(),
+            first,
+            open: None,
+            expansions_left: 4096 + len / 32,
+            moves_left: 4_000_000,
+        }
+    }
+
+    /// Whether an edit may still move so many rules; counts them when it may.
+    pub(super) fn may_move(&mut self, count: usize) -> bool {
+        let left = self.moves_left.checked_sub(count + 1);
+        self.moves_left = left.unwrap_or(self.moves_left);
+        left.is_some()
     }
 
     /// Whether address lists may still make so many matches and rules; counts them when they may.
@@ -136,6 +155,7 @@ impl<'r> Tables<'r> {
         open.settle_lost(usize::MAX);
         let end = if open.table.line.is_none() { TableEnd::Fragment } else { end };
         open.table.end = end;
+        open.drop_deleted();
         open.resolve_targets(diagnostics);
         if open.lost_before_chains && end == TableEnd::Commit {
             // Nothing else of the table is there to bear the gap.
@@ -262,7 +282,7 @@ impl<'r> Tables<'r> {
     }
 
     /// The open table; lines under no header open one without.
-    fn current(&mut self) -> &mut OpenTable {
+    pub(super) fn current(&mut self) -> &mut OpenTable {
         let fresh = if self.open.is_none() {
             let name = self.reader.table.clone().unwrap_or_default();
             Some(OpenTable::new(self.new_table(name, None, TableEnd::Fragment)))
@@ -340,12 +360,8 @@ impl Tables<'_> {
             open.settle_lost(chain);
         }
         open.has_rules = true;
-        let start = rule.span.start;
+        open.note_unresolved(&rule, unresolved);
         open.run.push(rule);
-        if let Some(span) = unresolved {
-            let before = open.table.chains.get(chain).map_or(0, |c| c.rules.len());
-            open.unresolved.push((chain, before + open.run.len() - 1, start, span));
-        }
     }
 }
 
@@ -358,9 +374,16 @@ impl OpenTable {
             run_chain: 0,
             in_order: true,
             has_rules: false,
-            unresolved: Vec::new(),
+            unresolved: FxHashMap::default(),
             lost: None,
+            deleted: Vec::new(),
             lost_before_chains: false,
+        }
+    }
+
+    pub(super) fn note_unresolved(&mut self, rule: &Rule, unresolved: Option<Span>) {
+        if let Some(span) = unresolved {
+            self.unresolved.insert(rule.span.start, span);
         }
     }
 
@@ -375,7 +398,7 @@ impl OpenTable {
     /// Marks where the lost line may have held a rule, now that the chain of the next rule is known:
     /// iptables-save writes rules in the order of the chains, and where they stand in another order
     /// any two chains may be next to each other.
-    fn settle_lost(&mut self, next: usize) {
+    pub(super) fn settle_lost(&mut self, next: usize) {
         let Some(line) = self.lost.take() else { return };
         let last = next.min(self.table.chains.len().saturating_sub(1));
         let range =
@@ -391,7 +414,7 @@ impl OpenTable {
         self.lost_before_chains |= self.table.chains.is_empty();
     }
 
-    fn empty_chain(&mut self, name: &[u8]) {
+    pub(super) fn empty_chain(&mut self, name: &[u8]) {
         self.flush_run();
         let Some(&at) = self.by_name.get(name) else { return };
         if let Some(chain) = self.table.chains.get_mut(at) {
@@ -409,7 +432,7 @@ impl OpenTable {
         }
     }
 
-    fn flush_run(&mut self) {
+    pub(super) fn flush_run(&mut self) {
         if self.run.is_empty() {
             return;
         }
@@ -424,21 +447,19 @@ impl OpenTable {
     /// Settles `-j NAME` where NAME was no chain yet: the chain may have come later, and else it is
     /// either missing or a target that is not known.
     fn resolve_targets(&mut self, diagnostics: &mut Diagnostics) {
-        for (chain, rule, start, span) in std::mem::take(&mut self.unresolved) {
-            // The chain may have been emptied and filled again since.
-            let rule = self.table.chains.get(chain).and_then(|c| c.rules.get(rule));
-            let Some(rule) = rule.filter(|rule| rule.span.start == start) else { continue };
-            let line = rule.line;
-            let name = match &rule.target {
-                Target::Jump(name) | Target::Goto(name) => name.clone(),
-                _ => continue,
-            };
-            let may_be_elsewhere = self.table.end == TableEnd::Fragment;
-            if may_be_elsewhere || self.by_name.contains_key(name.as_bytes()) {
+        let mut unresolved = std::mem::take(&mut self.unresolved);
+        if unresolved.is_empty() || self.table.end == TableEnd::Fragment {
+            return;
+        }
+        for rule in self.table.chains.iter().flat_map(|chain| &chain.rules) {
+            let (Target::Jump(name) | Target::Goto(name)) = &rule.target else { continue };
+            let start = rule.span.start;
+            let Some(span) = unresolved.remove(&start) else { continue };
+            if self.by_name.contains_key(name.as_bytes()) {
                 continue;
             }
             let here = Span { start: start + span.start, end: start + span.end };
-            diagnostics.in_line(Code::MissingChain, line, span.start + 1, here, || {
+            diagnostics.in_line(Code::MissingChain, rule.line, span.start + 1, here, || {
                 format!("the table has no chain {}", quote(name.as_bytes()))
             });
         }
