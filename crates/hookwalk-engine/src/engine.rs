@@ -92,6 +92,14 @@ impl Engine {
         Ok(walk::walk(self, program, packet, self.limits))
     }
 
+    /// The line of a rule that a report names, as it stands in the dump; empty for a policy.
+    pub fn text(&self, rule: &crate::outcome::RuleRef) -> &[u8] {
+        match (self.rule(rule), self.dumps.get(rule.dump)) {
+            (Some(found), Some(dump)) => dump.slice(found.span),
+            _ => &[],
+        }
+    }
+
     /// The rule that a report names.
     pub fn rule(&self, rule: &crate::outcome::RuleRef) -> Option<&Rule> {
         let dump = self.dumps.get(rule.dump)?;

@@ -56,7 +56,7 @@ impl ChainGraph {
     }
 
     /// The loops that the kernel would refuse: those that a built-in chain reaches. Loops that
-    /// nothing reaches load (kernel: net/ipv4/netfilter/ip_tables.c, `mark_source_chains`).
+    /// nothing reaches load (kernel: `net/ipv4/netfilter/ip_tables.c`, `mark_source_chains`).
     pub(crate) fn loops(&self, table: &Table, dump: usize) -> Vec<Problem> {
         let reachable = self.reachable_from_hooks(table);
         let mut told = vec![false; self.component.len()];
@@ -68,7 +68,11 @@ impl ChainGraph {
                 continue;
             }
             *told = true;
-            let path = self.path_back(chain).into_iter().map(|(chain, rule)| site(table, dump, chain, rule)).collect();
+            let path = self
+                .path_back(chain)
+                .into_iter()
+                .map(|(chain, rule)| site(table, dump, chain, rule))
+                .collect();
             loops.push(Problem::JumpLoop { path });
         }
         loops
@@ -106,7 +110,9 @@ impl ChainGraph {
         let mut stack: Vec<NodeIndex> = self
             .graph
             .node_indices()
-            .filter(|node| table.chains.get(node.index()).is_some_and(|c| table.is_builtin(c.name.as_bytes())))
+            .filter(|node| {
+                table.chains.get(node.index()).is_some_and(|c| table.is_builtin(c.name.as_bytes()))
+            })
             .collect();
         while let Some(node) = stack.pop() {
             if let Some(seen) = reachable.get_mut(node.index())

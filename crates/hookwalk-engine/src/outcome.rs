@@ -190,10 +190,8 @@ pub struct RuleRef {
 /// `nat/KUBE-SERVICES/4`, or `filter/FORWARD/policy`.
 impl std::fmt::Display for RuleRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.rule {
-            Some(rule) => write!(f, "{}/{}/{rule}", self.table, self.chain),
-            None => write!(f, "{}/{}/policy", self.table, self.chain),
-        }
+        let rule = self.rule.map_or_else(|| "policy".to_owned(), |rule| rule.to_string());
+        f.pad(&format!("{}/{}/{rule}", self.table, self.chain))
     }
 }
 

@@ -11,7 +11,7 @@ pub struct InterfaceName {
 }
 
 impl InterfaceName {
-    /// The longest name (linux/if.h, `IFNAMSIZ` - 1).
+    /// The longest name (`linux/if.h`, `IFNAMSIZ` - 1).
     pub const MAX: usize = 15;
 
     /// The loopback interface.

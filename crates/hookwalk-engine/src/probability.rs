@@ -4,7 +4,7 @@ use num_bigint::BigUint;
 
 /// An exact probability: a numerator over `2^(31 * draws)`.
 ///
-/// The kernel draws 31 bits for each `statistic` match that it meets (net/netfilter/xt_statistic.c),
+/// The kernel draws 31 bits for each `statistic` match that it meets (`net/netfilter/xt_statistic.c`),
 /// so the product of m draws has the denominator 2^(31m). It is kept and printed unreduced.
 ///
 /// ```
@@ -94,7 +94,8 @@ impl Probability {
         let bits = self.numerator.bits();
         let shift = bits.saturating_sub(64);
         let leading = (&self.numerator >> shift).iter_u64_digits().next().unwrap_or(0);
-        let exponent = i64::try_from(shift).unwrap_or(i64::MAX) - i64::from(self.draws) * i64::from(Self::BITS);
+        let exponent =
+            i64::try_from(shift).unwrap_or(i64::MAX) - i64::from(self.draws) * i64::from(Self::BITS);
         #[expect(clippy::cast_precision_loss, reason = "the value is for showing")]
         let leading = leading as f64;
         leading * 2_f64.powi(i32::try_from(exponent).unwrap_or(i32::MIN))
@@ -129,7 +130,7 @@ impl Lot {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 fn splitmix64(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;

@@ -93,10 +93,17 @@ impl fmt::Display for Problem {
                 }
             }
             Problem::MissingChain { site, target } => {
-                write!(f, "rule {} of `{}` jumps to `{target}`, which table `{}` does not have", site.rule, site.chain, site.table)
+                write!(
+                    f,
+                    "rule {} of `{}` jumps to `{target}`, which table `{}` does not have",
+                    site.rule, site.chain, site.table
+                )
             }
             Problem::TooDeep { table, chain, depth, .. } => {
-                write!(f, "chain `{chain}` of table `{table}` is {depth} jumps deep: the nft backend carries 15")
+                write!(
+                    f,
+                    "chain `{chain}` of table `{table}` is {depth} jumps deep: the nft backend carries 15"
+                )
             }
         }
     }

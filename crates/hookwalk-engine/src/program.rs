@@ -47,7 +47,7 @@ pub enum TableName {
     Nat,
     /// Accept or not.
     Filter,
-    /// SELinux marks.
+    /// `SELinux` marks.
     Security,
 }
 
@@ -72,7 +72,9 @@ impl TableName {
             TableName::Raw => matches!(hook, Hook::Prerouting | Hook::Output),
             TableName::Mangle => true,
             TableName::Nat => !matches!(hook, Hook::Forward),
-            TableName::Filter | TableName::Security => matches!(hook, Hook::Input | Hook::Forward | Hook::Output),
+            TableName::Filter | TableName::Security => {
+                matches!(hook, Hook::Input | Hook::Forward | Hook::Output)
+            }
         }
     }
 }
@@ -170,7 +172,14 @@ impl Program {
             // Of two tables of one name the later one holds: that is what restoring them leaves.
             let found = dumps.iter().enumerate().rev().find_map(|(dump, d)| {
                 let is_it = |t: &&(usize, &Table)| t.1.name == name.name() && covers(t.1);
-                d.tables().iter().enumerate().rev().collect::<Vec<_>>().iter().find(is_it).map(|&(at, t)| (dump, at, t))
+                d.tables()
+                    .iter()
+                    .enumerate()
+                    .rev()
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .find(is_it)
+                    .map(|&(at, t)| (dump, at, t))
             });
             match found {
                 Some((_, _, table)) if table.end == TableEnd::Incompatible => program.not_in_dump(name),
@@ -188,7 +197,14 @@ impl Program {
         }
     }
 
-    fn add_table(&mut self, name: TableName, dump: usize, at: usize, table: &Table, problems: &mut Vec<Problem>) {
+    fn add_table(
+        &mut self,
+        name: TableName,
+        dump: usize,
+        at: usize,
+        table: &Table,
+        problems: &mut Vec<Problem>,
+    ) {
         let by_name: FxHashMap<&[u8], usize> =
             table.chains.iter().enumerate().map(|(chain, c)| (c.name.as_bytes(), chain)).collect();
         let graph = ChainGraph::new(table, &by_name);
@@ -246,7 +262,8 @@ impl Program {
     }
 
     fn set_entry(&mut self, table: TableName, hook: Hook, entry: Entry) {
-        if let Some(place) = self.hooks.get_mut(table as usize).and_then(|hooks| hooks.get_mut(hook as usize)) {
+        if let Some(place) = self.hooks.get_mut(table as usize).and_then(|hooks| hooks.get_mut(hook as usize))
+        {
             *place = entry;
         }
     }
@@ -292,4 +309,3 @@ impl CompiledChain {
 fn id(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
-

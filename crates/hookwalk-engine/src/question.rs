@@ -109,7 +109,10 @@ impl Ranges {
 
 impl Question {
     /// Whether earlier answers settle it. `facts` are other questions of the same way, answered.
-    pub(crate) fn settled_by<'q>(&self, facts: impl Iterator<Item = (&'q Question, bool)>) -> Option<bool> {
+    pub(crate) fn settled_by<'q>(
+        &self,
+        mut facts: impl Iterator<Item = (&'q Question, bool)>,
+    ) -> Option<bool> {
         match self {
             Question::Number { field, wanted } => {
                 let mut possible = field.domain();
@@ -127,9 +130,9 @@ impl Question {
                 }
             }
             Question::LeavesBy { dst, interface } => {
-                facts.filter_map(|(fact, is)| fact.implies_interface(is, *dst, interface)).next()
+                facts.find_map(|(fact, is)| fact.implies_interface(is, *dst, interface))
             }
-            _ => facts.filter(|(fact, _)| *fact == self).map(|(_, is)| is).next(),
+            _ => facts.find(|(fact, _)| *fact == self).map(|(_, is)| is),
         }
     }
 
@@ -165,7 +168,8 @@ impl Field {
             // Multicast and loopback are known without a table; see `Host::address_type`.
             Field::TypeOf(_) => {
                 return Ranges::types(
-                    [AddressType::Unicast, AddressType::Local, AddressType::Broadcast, AddressType::Anycast].into_iter(),
+                    [AddressType::Unicast, AddressType::Local, AddressType::Broadcast, AddressType::Anycast]
+                        .into_iter(),
                 );
             }
         }])
@@ -202,7 +206,9 @@ impl fmt::Display for Question {
                 let mut separator = "";
                 for &(first, last) in &wanted.0 {
                     match (first == last, field) {
-                        (true, Field::IcmpTypeAndCode) => write!(f, "{separator}{}/{}", first >> 8, first & 0xff)?,
+                        (true, Field::IcmpTypeAndCode) => {
+                            write!(f, "{separator}{}/{}", first >> 8, first & 0xff)?;
+                        }
                         (true, _) => write!(f, "{separator}{first}")?,
                         (false, _) => write!(f, "{separator}{first} to {last}")?,
                     }

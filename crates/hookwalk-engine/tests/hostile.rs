@@ -1,5 +1,5 @@
 //! Rulesets that the kernel would refuse, or that are made to explode: a clear answer, in bounded time.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what is wrong by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 use std::fmt::Write;
 
@@ -39,10 +39,10 @@ fn a_loop_is_reported_with_its_path_and_walked_into_is_unknown() {
     let text = filter(&["A", "B"], "-A FORWARD -j A\n-A A -p tcp -j B\n-A B -j A\n");
     let engine = engine(&text);
     let [problem @ Problem::JumpLoop { path }] = engine.problems() else { panic!("{:?}", engine.problems()) };
-    assert_eq!(path.iter().map(|site| (site.chain.to_string(), site.line)).collect::<Vec<_>>(), [
-        ("A".to_owned(), 8),
-        ("B".to_owned(), 9)
-    ]);
+    assert_eq!(
+        path.iter().map(|site| (site.chain.to_string(), site.line)).collect::<Vec<_>>(),
+        [("A".to_owned(), 8), ("B".to_owned(), 9)]
+    );
     assert_eq!(
         problem.to_string(),
         "jumps lead in a loop: `A` (rule 1, line 8) -> `B` (rule 1, line 9) -> `A`"
@@ -62,7 +62,9 @@ fn a_loop_that_nothing_reaches_loads() {
 #[test]
 fn a_jump_to_nothing_is_reported_and_unknown() {
     let engine = engine(&filter(&[], "-A FORWARD -p tcp -j NOWHERE\n-A FORWARD -j DROP\n"));
-    let [Problem::MissingChain { site, target }] = engine.problems() else { panic!("{:?}", engine.problems()) };
+    let [Problem::MissingChain { site, target }] = engine.problems() else {
+        panic!("{:?}", engine.problems())
+    };
     assert_eq!((site.line, target.to_string()), (5, "NOWHERE".to_owned()));
     let walk = engine.walk(&packet()).unwrap();
     assert_eq!(walk.cases[0].outcomes[0].verdict, Verdict::Unknown);
@@ -153,7 +155,13 @@ fn merged_ways_agree_with_ways_kept_apart() {
 fn many_unknown_sets_in_a_row_stay_bounded() {
     let mut rules = String::new();
     for n in 0..60 {
-        writeln!(rules, "-A FORWARD -m set --match-set s{n} src -j MARK --set-xmark {:#x}/{:#x}", 1_u32 << (n % 32), 1_u32 << (n % 32)).unwrap();
+        writeln!(
+            rules,
+            "-A FORWARD -m set --match-set s{n} src -j MARK --set-xmark {:#x}/{:#x}",
+            1_u32 << (n % 32),
+            1_u32 << (n % 32)
+        )
+        .unwrap();
     }
     let text = format!("*mangle\n:FORWARD ACCEPT [0:0]\n{rules}COMMIT\n");
     let walk = engine(&text).walk(&packet()).unwrap();
@@ -166,8 +174,13 @@ fn many_unknown_sets_in_a_row_stay_bounded() {
 fn a_thousand_endpoints_are_a_thousand_outcomes() {
     let mut rules = "-A PREROUTING -d 10.0.1.7/32 -j SVC\n".to_owned();
     for n in (1..=1000).rev() {
-        let share = if n == 1 { String::new() } else { format!("-m statistic --mode random --probability {:.10} ", 1.0 / f64::from(n)) };
-        writeln!(rules, "-A SVC {share}-j DNAT --to-destination 10.{}.{}.7:80", 1 + n / 250, n % 250).unwrap();
+        let share = if n == 1 {
+            String::new()
+        } else {
+            format!("-m statistic --mode random --probability {:.10} ", 1.0 / f64::from(n))
+        };
+        writeln!(rules, "-A SVC {share}-j DNAT --to-destination 10.{}.{}.7:80", 1 + n / 250, n % 250)
+            .unwrap();
     }
     let text = format!("*nat\n:PREROUTING ACCEPT [0:0]\n:SVC - [0:0]\n{rules}COMMIT\n");
     let walk = engine(&text).walk(&packet()).unwrap();

@@ -1,5 +1,5 @@
 //! Properties of walks over generated rulesets: probabilities sum to exactly 1, in every case.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 use hookwalk_engine::{Engine, Host, Limits, Packet, Probability, Verdict};
 use hookwalk_parser::types::Protocol;
@@ -43,7 +43,7 @@ fn ruleset() -> impl Strategy<Value = String> {
         let of = |chain| prop::collection::vec(rule(chain, chains), 0..5).prop_map(|rules| rules.concat());
         let rules: Vec<_> = (0..chains).map(of).collect();
         rules.prop_map(move |rules| {
-            let declared: String = (0..chains).map(|n| format!(":C{n} - [0:0]\n")).collect();
+            let declared = (0..chains).map(|n| format!(":C{n} - [0:0]\n")).collect::<Vec<_>>().concat();
             format!(
                 "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n{declared}\
                  -A PREROUTING -j C0\n-A OUTPUT -j C0\n-A POSTROUTING -m mark --mark 0x1/0x1 -j MASQUERADE\n{}COMMIT\n\

@@ -67,11 +67,12 @@ pub mod context;
 pub mod report;
 
 pub use hookwalk_engine::{
-    AddressSet, Assumption, BadInterfaceName, Case, Engine, Hook, Host, InterfaceAddress, InterfaceName, Limits,
-    NextHop, Outcome, Packet, PacketState, Place, Probability, Problem, Route, RouteKind, RouteTableId, RoutingAction,
-    RoutingRule, RuleRef, Scope, SetEntry, Site, StepKind, Sysctls, TableName, Verdict, Walk, WalkError, WalkStep,
+    AddressSet, Assumption, BadInterfaceName, Case, Engine, Hook, Host, InterfaceAddress, InterfaceName,
+    Limits, NextHop, Outcome, Packet, PacketState, Place, Probability, Problem, Route, RouteKind,
+    RouteTableId, RoutingAction, RoutingRule, RuleRef, Scope, SetEntry, Site, StepKind, Sysctls, TableName,
+    Verdict, Walk, WalkError, WalkStep,
 };
 pub use hookwalk_parser::{
-    Backend, BaseMatches, Chain, Code, Counters, Diagnostic, Dump, Gap, OptionText, OptionValue, Policy, Reader, Rule,
-    Severity, Span, Table, TableEnd, extensions, parse, types,
+    Backend, BaseMatches, Chain, Code, Counters, Diagnostic, Dump, Gap, OptionText, OptionValue, Policy,
+    Reader, Rule, Severity, Span, Table, TableEnd, extensions, parse, types,
 };

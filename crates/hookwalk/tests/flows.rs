@@ -1,6 +1,6 @@
 //! Runs the cases of testdata/flows: packets through kube-proxy's rules, with the right answers.
 //! The format is described in testdata/flows/README.md.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test says what is wrong by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,8 @@ fn flows_end_as_the_files_say() {
     files.sort();
     for path in files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap())
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
         if let Some(absent) = file.dumps.iter().find(|dump| !locate(dump).exists()) {
             eprintln!("skipped: {name}: {absent} is not here");
             continue;
@@ -132,7 +133,10 @@ fn compare(report: &Value, expected: &[serde_json::Map<String, Value>]) -> Resul
                 _ => found == expected,
             };
             if !same {
-                return Err(format!("outcome {at}: {field} is {found}, expected {expected}; rules {}", outcome["matched_rules"]));
+                return Err(format!(
+                    "outcome {at}: {field} is {found}, expected {expected}; rules {}",
+                    outcome["matched_rules"]
+                ));
             }
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Without arguments: the DNS query of the article's Pod, on the article's node.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that prints")]
+
 use std::error::Error;
 
 use hookwalk::{Engine, Host, Outcome, Packet, context, parse};
@@ -16,11 +18,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (engine, packet) = match words.as_slice() {
-        [] => (article_node(), packet("192.168.200.156", "10.96.0.10", "udp", "53", Some("caliea9ab1b00b2"))?),
-        [dump, src, dst, proto, dport, rest @ ..] if rest.len() < 2 => {
-            let dump = parse(std::fs::read(dump)?);
+        [] => {
+            (article_node(), packet("192.168.200.156", "10.96.0.10", "udp", "53", Some("caliea9ab1b00b2"))?)
+        }
+        [file, src, dst, proto, dport, rest @ ..] if rest.len() < 2 => {
+            let dump = parse(std::fs::read(file)?);
             for diagnostic in dump.diagnostics() {
-                eprintln!("{}:{diagnostic}", arguments[0]);
+                eprintln!("{file}:{diagnostic}");
             }
             (Engine::new(vec![dump], Host::default()), packet(src, dst, proto, dport, rest.first().copied())?)
         }
@@ -48,8 +52,15 @@ fn article_node() -> Engine {
     Engine::new(vec![parse(testdata!("node-legacy.save"))], host)
 }
 
-fn packet(src: &str, dst: &str, proto: &str, dport: &str, in_: Option<&str>) -> Result<Packet, Box<dyn Error>> {
-    let packet = Packet::new(src.parse()?, dst.parse()?).protocol(proto.parse()?).destination_port(dport.parse()?);
+fn packet(
+    src: &str,
+    dst: &str,
+    proto: &str,
+    dport: &str,
+    in_: Option<&str>,
+) -> Result<Packet, Box<dyn Error>> {
+    let packet =
+        Packet::new(src.parse()?, dst.parse()?).protocol(proto.parse()?).destination_port(dport.parse()?);
     Ok(match in_ {
         Some(name) => packet.arriving_by(name.parse()?),
         None => packet,
@@ -62,7 +73,7 @@ fn print(engine: &Engine, outcome: &Outcome) {
     let masquerade = if outcome.masquerade { "masqueraded" } else { "not masqueraded" };
     println!("{}  {dnat}, {masquerade}, {}", outcome.probability, outcome.verdict.as_str());
     for rule in outcome.matched_rules.iter().flatten() {
-        let text = engine.rule(rule).map(|found| engine.dumps()[rule.dump].slice(found.span)).unwrap_or_default();
+        let text = engine.text(rule);
         println!("  line {:>4}  {rule:<40} {}", rule.line.unwrap_or(0), String::from_utf8_lossy(text));
     }
 }

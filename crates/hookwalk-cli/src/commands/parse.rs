@@ -16,7 +16,11 @@ pub(crate) fn run(arguments: &ParseArguments) -> Result<Exit, Failure> {
         for table in dump.tables() {
             summary(&mut out, table)?;
         }
-        let state = if dump.is_whole() { "the dump is whole" } else { "the dump is a part: what is absent is unknown" };
+        let state = if dump.is_whole() {
+            "the dump is whole"
+        } else {
+            "the dump is a part: what is absent is unknown"
+        };
         writeln!(out, "{state}; {} problems", dump.diagnostics().len() + dump.diagnostics_left_out())?;
     }
     out.flush()?;

@@ -52,7 +52,8 @@ fn many(arguments: &TraceArguments, engine: &Engine, packets: &Path) -> Result<E
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let answer = serde_json::from_str::<PacketReport>(&line).map_err(|error| (id_of(&line), error.to_string()));
+        let answer =
+            serde_json::from_str::<PacketReport>(&line).map_err(|error| (id_of(&line), error.to_string()));
         let answer = answer.and_then(|packet| match walk(engine, &packet) {
             Ok(walk) => {
                 let mut report = report(&walk, arguments.steps);
@@ -65,7 +66,9 @@ fn many(arguments: &TraceArguments, engine: &Engine, packets: &Path) -> Result<E
         });
         match answer {
             Ok(report) => serde_json::to_writer(&mut out, &report),
-            Err((id, error)) => serde_json::to_writer(&mut out, &serde_json::json!({"id": id, "error": error})),
+            Err((id, error)) => {
+                serde_json::to_writer(&mut out, &serde_json::json!({"id": id, "error": error}))
+            }
         }
         .map_err(std::io::Error::from)?;
         writeln!(out)?;

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use hookwalk::{
-    Assumption, Case, Engine, InterfaceName, Outcome, Packet, Place, RuleRef, StepKind, Verdict, Walk, WalkStep,
+    Assumption, Case, Engine, InterfaceName, Outcome, Packet, Place, RuleRef, StepKind, Verdict, Walk,
+    WalkStep,
 };
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -32,7 +33,10 @@ pub(crate) fn print(
         several => printer.several_cases(out, several, all_steps)?,
     }
     if walk.truncated {
-        writeln!(out, "\n{OPEN}a limit was reached: ways were put together, and their rules are not told{OPEN:#}")?;
+        writeln!(
+            out,
+            "\n{OPEN}a limit was reached: ways were put together, and their rules are not told{OPEN:#}"
+        )?;
     }
     if !walk.defaults.is_empty() {
         writeln!(out, "\n{DIM}taken for granted: {}{DIM:#}", walk.defaults.join("; "))?;
@@ -111,7 +115,10 @@ impl Printer<'_> {
             }
         }
         if !all_steps {
-            writeln!(out, "\n{DIM}--addr, --route, --rule, --ipset or --node-ip tell; --steps shows the rules of each case{DIM:#}")?;
+            writeln!(
+                out,
+                "\n{DIM}--addr, --route, --rule, --ipset or --node-ip tell; --steps shows the rules of each case{DIM:#}"
+            )?;
         }
         Ok(())
     }
@@ -131,7 +138,12 @@ impl Printer<'_> {
     fn result(&self, outcome: &Outcome) -> String {
         let decided = outcome.decided_by.as_ref().map(ToString::to_string);
         let snat = outcome.snat_by.as_ref().map(ToString::to_string);
-        format!("{} {} {decided:?} {snat:?} {:?}", outcome.probability, self.headline(outcome), outcome.assume)
+        format!(
+            "{} {} {decided:?} {snat:?} {:?}",
+            outcome.probability,
+            self.headline(outcome),
+            outcome.assume
+        )
     }
 
     fn assumptions(&self, out: &mut impl Write, word: &str, assume: &[Assumption]) -> io::Result<()> {
@@ -143,7 +155,8 @@ impl Printer<'_> {
 
     fn assumption(&self, assumption: &Assumption) -> String {
         let not = if assumption.is { "" } else { "it is not so that " };
-        let place = assumption.rule.as_ref().map(|rule| format!(" ({})", self.place(rule))).unwrap_or_default();
+        let place =
+            assumption.rule.as_ref().map(|rule| format!(" ({})", self.place(rule))).unwrap_or_default();
         format!("{not}{}{place}", assumption.what)
     }
 
@@ -154,8 +167,11 @@ impl Printer<'_> {
             _ => OPEN,
         };
         let share = outcome.probability.to_f64() * 100.0;
-        let share =
-            if outcome.probability.draws() == 0 { String::new() } else { format!("{share:.2}% ({})  ", outcome.probability) };
+        let share = if outcome.probability.draws() == 0 {
+            String::new()
+        } else {
+            format!("{share:.2}% ({})  ", outcome.probability)
+        };
         writeln!(out, "{share}{style}{}{style:#}", self.headline(outcome))?;
         self.assumptions(out, "  if", &outcome.assume)?;
         if let Some(rule) = &outcome.dnat_by {
@@ -186,9 +202,13 @@ impl Printer<'_> {
     /// One line that answers the question.
     fn headline(&self, outcome: &Outcome) -> String {
         let to = endpoint(&outcome.dst.to_string(), outcome.dport);
-        let by = |name: Option<InterfaceName>| name.map_or_else(|| "an interface that is not known".to_owned(), |n| n.to_string());
+        let by = |name: Option<InterfaceName>| {
+            name.map_or_else(|| "an interface that is not known".to_owned(), |n| n.to_string())
+        };
         let from = || match (outcome.src, outcome.masquerade) {
-            (Some(src), _) if src != self.packet.src => format!(", as {}", endpoint(&src.to_string(), outcome.sport)),
+            (Some(src), _) if src != self.packet.src => {
+                format!(", as {}", endpoint(&src.to_string(), outcome.sport))
+            }
             (None, _) => ", as an address of this node".to_owned(),
             _ => String::new(),
         };
@@ -224,23 +244,25 @@ impl Printer<'_> {
 
     fn step(&self, out: &mut impl Write, step: &WalkStep, mark: &mut u32) -> io::Result<()> {
         let place = self.place(&step.at);
-        let marked = if step.mark == *mark { String::new() } else { format!("  mark is now {:#x}", step.mark) };
+        let marked =
+            if step.mark == *mark { String::new() } else { format!("  mark is now {:#x}", step.mark) };
         *mark = step.mark;
         match step.kind {
             StepKind::Rule => {
-                let text = self.engine.rule(&step.at).map(|rule| self.rule_text(&step.at, rule)).unwrap_or_default();
-                writeln!(out, "  {place:>10}  {:<40} {DIM}{text}{DIM:#}{marked}", step.at.to_string())
+                let text = self.rule_text(&step.at);
+                writeln!(out, "  {place:>10}  {:<40} {DIM}{text}{DIM:#}{marked}", step.at)
             }
-            StepKind::Return => writeln!(out, "  {:>10}  {DIM}{}/{} ends{DIM:#}", "", step.at.table, step.at.chain),
+            StepKind::Return => {
+                writeln!(out, "  {:>10}  {DIM}{}/{} ends{DIM:#}", "", step.at.table, step.at.chain)
+            }
             StepKind::Policy => {
                 writeln!(out, "  {place:>10}  {DIM}{}{DIM:#}", step.at)
             }
         }
     }
 
-    fn rule_text(&self, at: &RuleRef, rule: &hookwalk::Rule) -> String {
-        let text = self.engine.dumps().get(at.dump).map(|dump| dump.slice(rule.span)).unwrap_or_default();
-        let text = String::from_utf8_lossy(text);
+    fn rule_text(&self, at: &RuleRef) -> String {
+        let text = String::from_utf8_lossy(self.engine.text(at));
         text.find("-A ").and_then(|start| text.get(start..)).unwrap_or(&text).trim_end().to_owned()
     }
 

@@ -30,13 +30,20 @@ pub(super) fn test(m: &AddrtypeMatch, view: &View<'_>) -> Answer {
 fn address_type(types: AddressTypes, address: IpAddr, view: &View<'_>) -> Answer {
     match view.host.address_type(address) {
         Some(kind) => types.contains(kind).into(),
-        None => view.ask(Question::Number { field: Field::TypeOf(address), wanted: Ranges::types(types.iter()) }),
+        None => {
+            view.ask(Question::Number { field: Field::TypeOf(address), wanted: Ranges::types(types.iter()) })
+        }
     }
 }
 
 /// With `--limit-iface-*` an address is LOCAL only when that interface holds it
-/// (kernel: net/ipv4/fib_frontend.c, `inet_dev_addr_type`).
-fn limited(types: AddressTypes, address: IpAddr, interface: Option<InterfaceName>, view: &View<'_>) -> Answer {
+/// (kernel: `net/ipv4/fib_frontend.c`, `inet_dev_addr_type`).
+fn limited(
+    types: AddressTypes,
+    address: IpAddr,
+    interface: Option<InterfaceName>,
+    view: &View<'_>,
+) -> Answer {
     let kind = view.host.address_type(address);
     let is_local_or_unknown = kind.is_none_or(|kind| kind == AddressType::Local);
     if !is_local_or_unknown {

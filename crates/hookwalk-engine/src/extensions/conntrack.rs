@@ -22,11 +22,12 @@ fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> Answer {
     };
     // The source is rewritten behind most hooks that could ask: only what loops back shows it already.
     let nat = view.state.tracking == PacketState::New
-        && (view.state.dnat && list.contains(ConnState::Dnat) || view.state.snat && list.contains(ConnState::Snat));
+        && (view.state.dnat && list.contains(ConnState::Dnat)
+            || view.state.snat && list.contains(ConnState::Snat));
     Answer::from((holds || nat) != wanted.negated)
 }
 
-/// kernel: net/netfilter/xt_conntrack.c, `conntrack_mt`. Without a connection every option but
+/// kernel: `net/netfilter/xt_conntrack.c`, `conntrack_mt`. Without a connection every option but
 /// `--ctstate` is false, also with `!` before it.
 pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
     let state = view.state;
@@ -60,9 +61,7 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
         .and(|| status(m, view))
         .and(|| match m.ctexpire {
             None => Answer::Yes,
-            Some(_) => {
-                view.ask(Question::Opaque { text: "--ctexpire".to_owned(), seen: state.rewrites })
-            }
+            Some(_) => view.ask(Question::Opaque { text: "--ctexpire".to_owned(), seen: state.rewrites }),
         })
 }
 

@@ -4,7 +4,7 @@ use hookwalk_parser::types::{NatRange, PortRange};
 use super::Effect;
 use crate::walk::{State, View};
 
-/// kernel: net/netfilter/nf_nat_core.c, `nf_nat_setup_info`.
+/// kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info`.
 pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>) -> Effect {
     let address = match t.to.addresses {
         None => state.dst,

@@ -8,7 +8,7 @@ pub(super) fn test_mark(m: MarkMatch, view: &View<'_>) -> Answer {
     m.mark.is_none_or(|wanted| wanted.holds(|mark| mark.matches(view.state.mark))).into()
 }
 
-/// A packet without connection never matches, also with `!` (kernel: net/netfilter/xt_connmark.c).
+/// A packet without connection never matches, also with `!` (kernel: `net/netfilter/xt_connmark.c`).
 pub(super) fn test_connmark(m: ConnmarkMatch, view: &View<'_>) -> Answer {
     if view.state.tracking != PacketState::New {
         return Answer::No;

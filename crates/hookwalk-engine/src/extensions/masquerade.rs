@@ -4,7 +4,7 @@ use hookwalk_parser::types::PortRange;
 use super::Effect;
 use crate::walk::{State, View};
 
-/// kernel: net/netfilter/nf_nat_masquerade.c. The address is that of the out interface whose subnet
+/// kernel: `net/netfilter/nf_nat_masquerade.c`. The address is that of the out interface whose subnet
 /// holds the next hop; routes' `src` hints do not count.
 pub(super) fn apply(t: MasqueradeTarget, state: &mut State, view: &View<'_>) -> Effect {
     let before = (state.src, state.sport);
@@ -21,11 +21,13 @@ pub(super) fn apply(t: MasqueradeTarget, state: &mut State, view: &View<'_>) -> 
 }
 
 /// The port stays when it may; else the kernel draws one of the range, or of the class that the
-/// port is of (net/netfilter/nf_nat_core.c, `nf_nat_l4proto_unique_tuple`).
+/// port is of (`net/netfilter/nf_nat_core.c`, `nf_nat_l4proto_unique_tuple`).
 pub(super) fn source_port(ports: Option<PortRange>, random: bool, state: &mut State) {
     let kept = |range: PortRange, port: u16| !random && range.contains(port);
     match (ports, state.sport) {
-        (Some(range), _) if range.first == range.last => (state.sport, state.sport_range) = (Some(range.first), None),
+        (Some(range), _) if range.first == range.last => {
+            (state.sport, state.sport_range) = (Some(range.first), None);
+        }
         (Some(range), Some(port)) if kept(range, port) => {}
         (Some(range), _) => (state.sport, state.sport_range) = (None, Some(range)),
         (None, Some(port)) if random => (state.sport, state.sport_range) = (None, Some(class(port))),

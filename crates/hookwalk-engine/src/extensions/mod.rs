@@ -15,6 +15,7 @@ mod ports;
 mod recent;
 mod redirect;
 mod reject;
+mod rpfilter;
 mod set;
 mod snat;
 mod statistic;
@@ -100,18 +101,18 @@ pub(crate) enum Effect {
 pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
     match candidate {
         Match::Addrtype(m) => addrtype::test(m, view),
-        Match::Comment(_) => Answer::Yes,
         Match::Connmark(m) => marks::test_connmark(*m, view),
         Match::Conntrack(m) => conntrack::test(m, view),
         Match::Icmp(m) => icmp::test_icmp(*m, view),
         Match::Icmp6(m) => icmp::test_icmp6(*m, view),
         Match::Mark(m) => marks::test_mark(*m, view),
         Match::Multiport(m) => ports::test_multiport(m, view),
-        // True for objects without a quota, and kube-proxy's have none.
-        Match::Nfacct(_) => Answer::Yes,
+        // An nfacct object is true without a quota, and kube-proxy's have none.
+        Match::Comment(_) | Match::Nfacct(_) => Answer::Yes,
         Match::Owner(m) => owner::test(m, view),
         Match::Physdev(m) => physdev::test(m, view),
         Match::Recent(m) => recent::test(m),
+        Match::Rpfilter(m) => rpfilter::test(m, view),
         Match::Sctp(m) => ports::test_sctp(*m, view),
         Match::Set(m) => set::test(m, view),
         Match::State(m) => conntrack::test_state(*m, view),
@@ -133,7 +134,7 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>) -> Effe
         Target::Mark(t) => marks::apply_mark(*t, state),
         Target::Masquerade(t) => masquerade::apply(*t, state, view),
         Target::Notrack(_) => conntrack::apply_notrack(state),
-        Target::Redirect(t) => redirect::apply(t, state, view),
+        Target::Redirect(t) => redirect::apply(*t, state, view),
         Target::Reject(t) => reject::apply(*t, state, view),
         Target::Snat(t) => snat::apply(t, state, view),
         Target::Unknown(part) => Effect::Unknown(format!("target `{}` is not understood", part.text)),

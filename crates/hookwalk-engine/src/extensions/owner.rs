@@ -5,7 +5,7 @@ use super::Answer;
 use crate::question::{Field, Question, Ranges};
 use crate::walk::View;
 
-/// kernel: net/netfilter/xt_owner.c, `owner_mt`. Without a local socket only an inverted option holds.
+/// kernel: `net/netfilter/xt_owner.c`, `owner_mt`. Without a local socket only an inverted option holds.
 pub(super) fn test(m: &OwnerMatch, view: &View<'_>) -> Answer {
     if view.packet.in_interface.is_some() {
         let inverted = [

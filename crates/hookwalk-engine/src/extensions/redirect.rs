@@ -7,9 +7,9 @@ use super::{Effect, dnat};
 use crate::program::Hook;
 use crate::walk::{State, View};
 
-/// kernel: net/netfilter/nf_nat_redirect.c. Locally sent packets go to loopback; others to the first
+/// kernel: `net/netfilter/nf_nat_redirect.c`. Locally sent packets go to loopback; others to the first
 /// address of the interface they came in by, and are dropped when it has none.
-pub(super) fn apply(t: &RedirectTarget, state: &mut State, view: &View<'_>) -> Effect {
+pub(super) fn apply(t: RedirectTarget, state: &mut State, view: &View<'_>) -> Effect {
     let family = Family::of(state.dst);
     let address = if view.hook == Hook::Output {
         match family {
@@ -18,9 +18,13 @@ pub(super) fn apply(t: &RedirectTarget, state: &mut State, view: &View<'_>) -> E
         }
     } else {
         let (Some(all), Some(interface)) = (view.host.interface_addresses(), view.in_interface()) else {
-            return Effect::Unknown("REDIRECT goes to an address of the in interface, which is not known".to_owned());
+            return Effect::Unknown(
+                "REDIRECT goes to an address of the in interface, which is not known".to_owned(),
+            );
         };
-        let of_it = |own: &&crate::host::InterfaceAddress| own.interface == interface && Family::of(own.address()) == family;
+        let of_it = |own: &&crate::host::InterfaceAddress| {
+            own.interface == interface && Family::of(own.address()) == family
+        };
         match all.iter().find(of_it) {
             Some(first) => first.address(),
             None => return Effect::Drop,

@@ -5,7 +5,7 @@ use super::Effect;
 use crate::question::{Field, Question, Ranges};
 use crate::walk::{State, View};
 
-/// kernel: net/ipv4/netfilter/nf_reject_ipv4.c. Some packets get no answer and are just dropped.
+/// kernel: `net/ipv4/netfilter/nf_reject_ipv4.c`. Some packets get no answer and are just dropped.
 pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effect {
     let family = Family::of(state.dst);
     let with = t.with.unwrap_or(match family {
@@ -44,7 +44,7 @@ fn is_icmp_error(view: &View<'_>) -> Result<bool, Question> {
         None => {
             let wanted = Ranges::new(errors.iter().map(|&(first, last)| (first << 8, (last << 8) + 0xff)));
             let question = Question::Number { field: Field::IcmpTypeAndCode, wanted };
-            view.known(&question).map_or(Err(question), Ok)
+            view.known(&question).ok_or(question)
         }
     }
 }

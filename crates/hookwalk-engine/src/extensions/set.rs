@@ -4,7 +4,7 @@ use super::Answer;
 use crate::question::Question;
 use crate::walk::View;
 
-/// kernel: net/netfilter/xt_set.c. A set whose contents are known is of one dimension, an address;
+/// kernel: `net/netfilter/xt_set.c`. A set whose contents are known is of one dimension, an address;
 /// further flags of the rule are ignored as the kernel ignores them.
 pub(super) fn test(m: &SetMatch, view: &View<'_>) -> Answer {
     let Some(reference) = &m.match_set else { return Answer::Yes };

@@ -3,7 +3,7 @@ use hookwalk_parser::extensions::SnatTarget;
 use super::{Effect, masquerade};
 use crate::walk::{State, View};
 
-/// kernel: net/netfilter/nf_nat_core.c, `nf_nat_setup_info`.
+/// kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info`.
 pub(super) fn apply(t: &SnatTarget, state: &mut State, view: &View<'_>) -> Effect {
     let address = match t.to.addresses {
         None => state.src,

@@ -2,7 +2,7 @@ use hookwalk_parser::extensions::{StatisticMatch, StatisticMode, StatisticProbab
 
 use super::Answer;
 
-/// kernel: net/netfilter/xt_statistic.c, `statistic_mt`. On a host that has seen nothing else, `nth`
+/// kernel: `net/netfilter/xt_statistic.c`, `statistic_mt`. On a host that has seen nothing else, `nth`
 /// sees its first packet.
 pub(super) fn test(m: StatisticMatch) -> Answer {
     match m.mode {

@@ -7,7 +7,9 @@ use crate::walk::View;
 
 pub(super) fn test(m: &TcpMatch, view: &View<'_>) -> Answer {
     ports::test_ports(Protocol::TCP, m.sport, m.dport, view)
-        .and(|| m.flags.is_none_or(|wanted| wanted.holds(|flags| flags.matches(view.packet.tcp_flags))).into())
+        .and(|| {
+            m.flags.is_none_or(|wanted| wanted.holds(|flags| flags.matches(view.packet.tcp_flags))).into()
+        })
         .and(|| match m.tcp_option {
             None => Answer::Yes,
             Some(wanted) => {

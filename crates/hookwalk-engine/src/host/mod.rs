@@ -39,7 +39,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// One of the node's own addresses. Together they are all of them, 127.0.0.0/8 and ::1 aside.
+    /// One of the node's own addresses. Together they are all of them, 127.0.0.0/8 and `::1` aside.
     #[must_use]
     pub fn with_node_address(mut self, address: IpAddr) -> Self {
         self.node_addresses.get_or_insert_default().push(address);
@@ -85,7 +85,7 @@ impl Host {
         self.address_type(address).map(|kind| kind == AddressType::Local)
     }
 
-    /// What the table `local` calls an address (kernel: net/ipv4/fib_frontend.c, `inet_addr_type`),
+    /// What the table `local` calls an address (kernel: `net/ipv4/fib_frontend.c`, `inet_addr_type`),
     /// where that is known.
     pub fn address_type(&self, address: IpAddr) -> Option<AddressType> {
         if let Some(kind) = type_of_special(address) {

@@ -185,7 +185,7 @@ impl RoutingTables {
         })
     }
 
-    /// Looks a destination up as the kernel does (net/ipv4/fib_rules.c): rules by priority, in each
+    /// Looks a destination up as the kernel does (`net/ipv4/fib_rules.c`): rules by priority, in each
     /// table the longest prefix; a table without a route leaves it to the next rule.
     pub(crate) fn route(&self, key: &RouteKey) -> Routed {
         let default = [RouteTableId::LOCAL, RouteTableId::MAIN, RouteTableId::DEFAULT];

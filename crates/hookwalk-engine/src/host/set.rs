@@ -28,7 +28,7 @@ impl SetEntry {
 #[derive(Clone, Debug, Default)]
 pub struct AddressSet {
     /// Prefix lengths that occur, longest first: the kernel looks them up in this order
-    /// (net/netfilter/ipset/ip_set_hash_gen.h, `mtype_test_cidrs`).
+    /// (`net/netfilter/ipset/ip_set_hash_gen.h`, `mtype_test_cidrs`).
     prefix_lens: Vec<u8>,
     entries: FxHashMap<IpNet, bool>,
 }
@@ -38,8 +38,7 @@ impl AddressSet {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.prefix_lens
             .iter()
-            .filter_map(|&len| self.entries.get(&IpNet::new(address, len).ok()?.trunc()))
-            .next()
+            .find_map(|&len| self.entries.get(&IpNet::new(address, len).ok()?.trunc()))
             .is_some_and(|nomatch| !nomatch)
     }
 }
@@ -61,9 +60,12 @@ mod tests {
     #[test]
     fn the_longest_entry_decides() {
         let entry = |text: &str, len| SetEntry::new(text.parse().unwrap(), len).unwrap();
-        let set: AddressSet =
-            [entry("10.0.0.0", 8), entry("10.1.0.0", 16).nomatch(), entry("10.1.2.3", 32)].into_iter().collect();
-        for (address, expected) in [("10.9.9.9", true), ("10.1.9.9", false), ("10.1.2.3", true), ("11.0.0.0", false)] {
+        let set: AddressSet = [entry("10.0.0.0", 8), entry("10.1.0.0", 16).nomatch(), entry("10.1.2.3", 32)]
+            .into_iter()
+            .collect();
+        for (address, expected) in
+            [("10.9.9.9", true), ("10.1.9.9", false), ("10.1.2.3", true), ("11.0.0.0", false)]
+        {
             assert_eq!(set.contains(address.parse().unwrap()), expected, "{address}");
         }
     }

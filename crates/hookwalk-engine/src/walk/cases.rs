@@ -109,8 +109,10 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
                 match merged(way, tree, &weights, &yes, &no) {
                     Some(merged) => merged,
                     None => {
-                        let yes = yes.into_iter().map(|case| case.assuming(question, true, asked_by, below_draw));
-                        let no = no.into_iter().map(|case| case.assuming(question, false, asked_by, below_draw));
+                        let yes =
+                            yes.into_iter().map(|case| case.assuming(question, true, asked_by, below_draw));
+                        let no =
+                            no.into_iter().map(|case| case.assuming(question, false, asked_by, below_draw));
                         yes.chain(no).collect()
                     }
                 }
@@ -125,7 +127,13 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
 }
 
 impl CaseNodes {
-    fn assuming(mut self, question: QuestionId, is: bool, asked_by: Option<RuleId>, below_draw: bool) -> CaseNodes {
+    fn assuming(
+        mut self,
+        question: QuestionId,
+        is: bool,
+        asked_by: Option<RuleId>,
+        below_draw: bool,
+    ) -> CaseNodes {
         self.answers.push((question, is));
         if below_draw {
             for leaf in &mut self.leaves {
@@ -159,7 +167,9 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>) -> Vec<CaseNodes
     let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(yes.len().max(no.len()));
     for (y, case) in yes.iter().enumerate() {
         let fits = |unused: bool| {
-            no.iter().enumerate().position(|(n, other)| (!unused || used.get(n) == Some(&false)) && agree(case, other))
+            no.iter()
+                .enumerate()
+                .position(|(n, other)| (!unused || used.get(n) == Some(&false)) && agree(case, other))
         };
         if let Some(n) = fits(true).or_else(|| fits(false)) {
             if let Some(used) = used.get_mut(n) {
@@ -205,7 +215,9 @@ fn merged(
         return None;
     }
     let same_leaf = |a: &Leaf, b: &Leaf| {
-        a.assume == b.assume && weights.of(a.node) == weights.of(b.node) && same_result(way, tree, a.node, b.node)
+        a.assume == b.assume
+            && weights.of(a.node) == weights.of(b.node)
+            && same_result(way, tree, a.node, b.node)
     };
     let same_case = |a: &CaseNodes, b: &CaseNodes| {
         a.assume == b.assume
@@ -228,7 +240,9 @@ fn merged(
 
 /// Whether two ends differ in nothing but the rules on the way.
 fn same_result(way: &Way<'_>, tree: &Tree, a: NodeId, b: NodeId) -> bool {
-    let (Some(Node::End(a)), Some(Node::End(b))) = (tree.nodes.get(a), tree.nodes.get(b)) else { return false };
+    let (Some(Node::End(a)), Some(Node::End(b))) = (tree.nodes.get(a), tree.nodes.get(b)) else {
+        return false;
+    };
     let ((a, a_end), (b, b_end)) = (&**a, &**b);
     let same_end = a_end.verdict == b_end.verdict
         && a_end.place == b_end.place
@@ -277,9 +291,11 @@ pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec
         maybe.extend_from_slice(rest);
         certain = both;
     }
-    let noted = std::iter::once(leaf.node).chain(leaf.alike.iter().copied()).filter_map(|node| match tree.nodes.get(node) {
-        Some(Node::End(end)) => Some(end.0.maybe),
-        _ => None,
+    let noted = std::iter::once(leaf.node).chain(leaf.alike.iter().copied()).filter_map(|node| {
+        match tree.nodes.get(node) {
+            Some(Node::End(end)) => Some(end.0.maybe),
+            _ => None,
+        }
     });
     for list in noted {
         maybe.extend(way.rules.to_vec(list));

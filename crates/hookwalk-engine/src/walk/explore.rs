@@ -19,8 +19,17 @@ pub(super) enum Node {
     Open,
     End(Box<(State, End)>),
     /// A draw; a side that cannot come up is not there.
-    Draw { numerator: u32, yes: Option<NodeId>, no: Option<NodeId> },
-    Ask { question: QuestionId, asked_by: Option<RuleId>, yes: NodeId, no: NodeId },
+    Draw {
+        numerator: u32,
+        yes: Option<NodeId>,
+        no: Option<NodeId>,
+    },
+    Ask {
+        question: QuestionId,
+        asked_by: Option<RuleId>,
+        yes: NodeId,
+        no: NodeId,
+    },
 }
 
 /// Follows every fork, the draw that succeeds and the answer yes first; none when a limit is reached.

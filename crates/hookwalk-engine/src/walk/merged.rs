@@ -115,8 +115,12 @@ impl Merged<'_, '_> {
                         for (exit, share) in exits.iter() {
                             let weight = weight.times(share);
                             match exit {
-                                Exit::Returned(state) => frame.add(State { at: At::Rule(resume), ..*state }, weight),
-                                Exit::Ended(state, end) => frame.exit(Exit::Ended(*state, end.clone()), weight),
+                                Exit::Returned(state) => {
+                                    frame.add(State { at: At::Rule(resume), ..*state }, weight);
+                                }
+                                Exit::Ended(state, end) => {
+                                    frame.exit(Exit::Ended(*state, end.clone()), weight);
+                                }
                             }
                         }
                     }
@@ -168,7 +172,9 @@ impl Frame {
             })
             .collect();
         // A map has no order; addresses and ports give one that does not change from run to run.
-        ends.sort_by_key(|(state, end, _)| (state.dst, state.dport, state.src, state.mark, end.verdict as u8, format!("{end:?}")));
+        ends.sort_by_key(|(state, end, _)| {
+            (state.dst, state.dport, state.src, state.mark, end.verdict as u8, format!("{end:?}"))
+        });
         ends
     }
 }

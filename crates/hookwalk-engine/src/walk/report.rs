@@ -30,7 +30,11 @@ pub(super) fn merged_walk(way: &Way<'_>, worlds: &[World]) -> Walk {
             matched_rules: None,
             ..way.outcome_at(state, end, weight.clone())
         });
-        Case { assume: way.assumptions(&world.assume), outcomes: outcomes.collect(), unexplored: told.complement() }
+        Case {
+            assume: way.assumptions(&world.assume),
+            outcomes: outcomes.collect(),
+            unexplored: told.complement(),
+        }
     };
     let cases = worlds.iter().map(case).collect();
     Walk { packet: *way.packet, defaults: way.defaults(), cases, truncated: true }
@@ -69,7 +73,8 @@ impl Way<'_> {
     /// What a state at its end tells, apart from the rules on its way.
     fn outcome_at(&self, state: &State, end: &End, probability: Probability) -> Outcome {
         let missing = self.missing.to_vec(state.missing);
-        let not_in_dump: Vec<String> = missing.into_iter().filter_map(|missing| self.missing_text(missing)).collect();
+        let not_in_dump: Vec<String> =
+            missing.into_iter().filter_map(|missing| self.missing_text(missing)).collect();
         let verdict = if not_in_dump.is_empty() { end.verdict } else { Verdict::Unknown };
         Outcome {
             probability,
@@ -151,7 +156,8 @@ impl Way<'_> {
     /// What was taken for granted, in words.
     fn defaults(&self) -> Vec<String> {
         let v6 = self.packet.src.is_ipv6();
-        let forwarding = if v6 { "sysctl net.ipv6.conf.all.forwarding = 1" } else { "sysctl net.ipv4.ip_forward = 1" };
+        let forwarding =
+            if v6 { "sysctl net.ipv6.conf.all.forwarding = 1" } else { "sysctl net.ipv4.ip_forward = 1" };
         let told = [
             (self.defaults.forwarding, forwarding),
             (self.defaults.route_localnet, "sysctl net.ipv4.conf.all.route_localnet = 0"),

@@ -1,4 +1,4 @@
-//! The choices of a route on a packet's way (kernel: net/ipv4/route.c, net/ipv6/route.c).
+//! The choices of a route on a packet's way (kernel: `net/ipv4/route.c`, `net/ipv6/route.c`).
 
 use std::net::IpAddr;
 
@@ -59,7 +59,7 @@ impl Way<'_> {
         }
     }
 
-    /// mangle OUTPUT marks choose a route again (kernel: net/ipv4/netfilter/iptable_mangle.c).
+    /// mangle OUTPUT marks choose a route again (kernel: `net/ipv4/netfilter/iptable_mangle.c`).
     pub(super) fn reroute_mark(&mut self, mut state: State) -> Move {
         let at = At::Table(Hook::Output, TableName::Nat);
         if state.mark == state.mark_at_table {
@@ -90,10 +90,12 @@ impl Way<'_> {
         }
     }
 
-    /// A new choice in OUTPUT (kernel: net/ipv4/netfilter.c, `ip_route_me_harder`). What fails here is
+    /// A new choice in OUTPUT (kernel: `net/ipv4/netfilter.c`, `ip_route_me_harder`). What fails here is
     /// dropped in OUTPUT; a loopback source, which the first choice let pass, may not leave now.
     fn reroute(&mut self, state: &State) -> Result<Chosen, Turn> {
-        let fails = |reason: String| Turn::End(*state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), Some(reason)));
+        let fails = |reason: String| {
+            Turn::End(*state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), Some(reason)))
+        };
         let chosen = self.choose_for_sent(state)?.map_err(|reason| fails(reason.to_owned()))?;
         let from_loopback = state.src.is_ipv4() && state.src.is_loopback();
         if from_loopback && !chosen.to_this_node && !self.may_route_localnet() {
@@ -144,8 +146,8 @@ impl Way<'_> {
         }
     }
 
-    /// Addresses that cannot come from or go to another host (kernel: net/ipv4/fib_frontend.c,
-    /// `__fib_validate_source`; net/ipv4/route.c, `ip_route_input_slow`).
+    /// Addresses that cannot come from or go to another host (kernel: `net/ipv4/fib_frontend.c`,
+    /// `__fib_validate_source`; `net/ipv4/route.c`, `ip_route_input_slow`).
     fn martian(&mut self, state: &State) -> Option<&'static str> {
         if state.src.is_loopback() {
             return Some("a loopback address comes by another interface than lo");

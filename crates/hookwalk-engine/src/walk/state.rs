@@ -134,7 +134,7 @@ impl State {
     }
 
     /// NAT set the destination; what is as before was no rewrite
-    /// (kernel: net/netfilter/nf_nat_core.c, `nf_nat_setup_info` sets the status bit on a change only).
+    /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info` sets the status bit on a change only).
     pub(crate) fn rewritten_destination(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
         if before != (self.dst, self.dport) || self.dport_range.is_some() {
             self.dnat = true;
@@ -211,7 +211,7 @@ impl View<'_> {
         !matches!(routing.route(&key), Routed::Refused(_))
     }
 
-    /// The source that MASQUERADE gives (kernel: net/ipv4/devinet.c, `inet_select_addr`): of the
+    /// The source that MASQUERADE gives (kernel: `net/ipv4/devinet.c`, `inet_select_addr`): of the
     /// out interface's primary global addresses the one whose subnet holds the next hop, else the
     /// first, else one of another interface.
     pub(crate) fn masquerade_address(&self) -> Option<IpAddr> {

@@ -207,21 +207,23 @@ impl Way<'_> {
     fn enter(&mut self, mut state: State, hook: Hook, table: TableName) -> Move {
         state.mark_at_table = state.mark;
         if table == TableName::Nat && !Self::asks_nat(&state) {
-            return self.behind(state, hook, table);
+            return Self::behind(state, hook, table);
         }
         match self.program.entry(table, hook) {
-            Entry::Empty => self.behind(state, hook, table),
+            Entry::Empty => Self::behind(state, hook, table),
             Entry::NotInDump => {
-                let missing = match self.program.has_table(table) {
-                    true => Missing::Chain(table, hook),
-                    false => Missing::Table(table),
+                let missing = if self.program.has_table(table) {
+                    Missing::Chain(table, hook)
+                } else {
+                    Missing::Table(table)
                 };
                 self.note_missing(&mut state, missing);
-                self.behind(state, hook, table)
+                Self::behind(state, hook, table)
             }
             Entry::Chain(base) => {
-                let Some(chain) = self.program.chain(base) else { return self.behind(state, hook, table) };
-                let place = InChain { hook, base, chain: base, rule: chain.first, stack: List::EMPTY, draws: 0 };
+                let Some(chain) = self.program.chain(base) else { return Self::behind(state, hook, table) };
+                let place =
+                    InChain { hook, base, chain: base, rule: chain.first, stack: List::EMPTY, draws: 0 };
                 Move::On(State { at: At::Rule(place), ..state })
             }
         }
@@ -245,7 +247,7 @@ impl Way<'_> {
     }
 
     /// Where a packet goes that a table lets pass.
-    fn behind(&self, state: State, hook: Hook, table: TableName) -> Move {
+    fn behind(state: State, hook: Hook, table: TableName) -> Move {
         use Hook::{Forward, Input, Output, Postrouting, Prerouting};
         use TableName::{Filter, Mangle, Nat, Raw, Security};
         let at = match (hook, table) {
@@ -444,7 +446,9 @@ impl Way<'_> {
                 Effect::Reject(with) => {
                     end(End { reject_with: Some(with), ..End::by(Verdict::Rejected, hook, decider) })
                 }
-                Effect::Unknown(reason) => end(End { decided_by: Some(decider), ..End::unknown(here, reason) }),
+                Effect::Unknown(reason) => {
+                    end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
+                }
             },
         }
     }
@@ -469,7 +473,7 @@ impl Way<'_> {
         if table == TableName::Filter {
             state.accepted_by = Some(decider);
         }
-        self.behind(state, place.hook, table)
+        Self::behind(state, place.hook, table)
     }
 
     fn end_of_chain(&mut self, mut state: State, place: InChain) -> Move {

@@ -10,7 +10,7 @@ use hookwalk_testkit::topology::Topology;
 
 use crate::has_kernel;
 
-const RULESETS: u64 = 200;
+const RULESETS: u64 = 20;
 const PACKETS: usize = 500;
 
 /// Sends packets one after the other, each to a node that knows no connections.

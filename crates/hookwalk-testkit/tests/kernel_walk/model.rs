@@ -38,9 +38,9 @@ pub(crate) fn host(topology: &Topology) -> Host {
             Hop::Prohibit => (RouteKind::Prohibit, NextHop::default()),
             Hop::Blackhole => (RouteKind::Blackhole, NextHop::default()),
         };
-        let mut routed = Route::new(IpAddr::V4(route.to.first()), route.to.prefix, hop).unwrap();
-        routed.kind = kind;
-        routes.push(routed);
+        let mut built = Route::new(IpAddr::V4(route.to.first()), route.to.prefix, hop).unwrap();
+        built.kind = kind;
+        routes.push(built);
     }
     Host::default().with_interface_addresses(addresses).with_routes(routes)
 }
@@ -64,7 +64,7 @@ pub(crate) fn packet(spec: &PacketSpec) -> Packet {
 }
 
 /// What conntrack makes of a packet that belongs to no connection
-/// (kernel: net/netfilter/nf_conntrack_proto_tcp.c, nf_conntrack_proto_icmp.c).
+/// (kernel: `net/netfilter/nf_conntrack_proto_tcp.c`, `nf_conntrack_proto_icmp.c`).
 fn state(spec: &PacketSpec) -> PacketState {
     let tracked = match spec.proto {
         proto::TCP => {

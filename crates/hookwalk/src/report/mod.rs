@@ -8,7 +8,10 @@ mod packet;
 mod walk;
 
 pub use dump::{
-    ChainReport, CountersReport, DiagnosticReport, DumpReport, MatchReport, RuleReport, TableReport, TargetReport,
+    ChainReport, CountersReport, DiagnosticReport, DumpReport, MatchReport, RuleReport, TableReport,
+    TargetReport,
 };
 pub use packet::{BadPacket, PacketReport, Text};
-pub use walk::{AssumptionReport, CaseReport, OutcomeReport, RuleNumber, RuleRefReport, StepReport, WalkReport};
+pub use walk::{
+    AssumptionReport, CaseReport, OutcomeReport, RuleNumber, RuleRefReport, StepReport, WalkReport,
+};

@@ -220,7 +220,11 @@ impl PacketReport {
     }
 }
 
-fn parsed<T: std::str::FromStr>(field: &'static str, text: &str, expected: &'static str) -> Result<T, BadPacket> {
+fn parsed<T: std::str::FromStr>(
+    field: &'static str,
+    text: &str,
+    expected: &'static str,
+) -> Result<T, BadPacket> {
     text.parse().map_err(|_| BadPacket::Value { field, value: text.to_owned(), expected })
 }
 

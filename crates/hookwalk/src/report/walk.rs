@@ -175,7 +175,8 @@ impl WalkReport {
 
 impl CaseReport {
     fn new(case: &Case, steps: bool) -> Self {
-        let unexplored = if case.unexplored.is_zero() { "0/1".to_owned() } else { case.unexplored.to_string() };
+        let unexplored =
+            if case.unexplored.is_zero() { "0/1".to_owned() } else { case.unexplored.to_string() };
         CaseReport {
             assume: case.assume.iter().map(AssumptionReport::new).collect(),
             outcomes: case.outcomes.iter().map(|outcome| OutcomeReport::new(outcome, steps)).collect(),
