@@ -33,6 +33,8 @@ pub(crate) enum Field {
     DrawnPort { source: bool },
     /// ICMP type times 256 plus code.
     IcmpTypeAndCode,
+    /// The length from the IP header on.
+    Length,
     /// The user that owns the sending socket.
     Uid,
     /// The group that owns the sending socket.
@@ -164,6 +166,7 @@ impl Field {
         Ranges(vec![match self {
             Field::SourcePort | Field::DestinationPort | Field::IcmpTypeAndCode => (0, 0xffff),
             Field::DrawnPort { .. } => (1, 0xffff),
+            Field::Length => (20, 0xffff),
             Field::Uid | Field::Gid => (0, u32::MAX - 1),
             // Multicast and loopback are known without a table; see `Host::address_type`.
             Field::TypeOf(_) => {
@@ -198,6 +201,7 @@ impl fmt::Display for Question {
                     Field::DrawnPort { source: true } => "the source port that NAT drew",
                     Field::DrawnPort { source: false } => "the destination port that NAT drew",
                     Field::IcmpTypeAndCode => "the ICMP type (256 times, plus the code)",
+                    Field::Length => "the length of the packet",
                     Field::Uid => "the sending user's id",
                     Field::Gid => "the sending group's id",
                     Field::TypeOf(_) => "the address type",

@@ -1,18 +1,15 @@
 use std::net::IpAddr;
 
-use hookwalk_parser::extensions::{ConntrackMatch, CtTarget, Direction, StateMatch};
+use hookwalk_parser::extensions::{ConntrackMatch, Direction};
 use hookwalk_parser::types::{ConnState, ConnStates, MaskedAddress, Negatable, PortRange};
 
-use super::{Answer, Effect, ports};
+use super::{Answer, ports};
 use crate::packet::PacketState;
 use crate::question::{Field, Question};
-use crate::walk::{State, View};
+use crate::walk::View;
 
-pub(super) fn test_state(m: StateMatch, view: &View<'_>) -> Answer {
-    states(m.states, view)
-}
-
-fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> Answer {
+/// `--ctstate`, which `-m state` spells `--state`.
+pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> Answer {
     let Some(wanted) = wanted else { return Answer::Yes };
     let list = wanted.value;
     let holds = match view.state.tracking {
@@ -82,16 +79,4 @@ fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
             Answer::from(confirmed).negate(wanted.negated)
         }
     }
-}
-
-pub(super) fn apply_ct(t: &CtTarget, state: &mut State) -> Effect {
-    if t.notrack {
-        state.tracking = PacketState::Untracked;
-    }
-    Effect::Continue
-}
-
-pub(super) fn apply_notrack(state: &mut State) -> Effect {
-    state.tracking = PacketState::Untracked;
-    Effect::Continue
 }

@@ -1,11 +1,11 @@
-use hookwalk_parser::extensions::{Icmp6Match, IcmpMatch, IcmpType};
+use hookwalk_parser::extensions::{IcmpMatch, IcmpType};
 use hookwalk_parser::types::Protocol;
 
 use super::Answer;
 use crate::question::{Field, Question, Ranges};
 use crate::walk::View;
 
-pub(super) fn test_icmp(m: IcmpMatch, view: &View<'_>) -> Answer {
+pub(super) fn test(m: IcmpMatch, view: &View<'_>) -> Answer {
     if view.packet.protocol != Protocol::ICMP || view.is_later_fragment() {
         return Answer::No;
     }
@@ -19,17 +19,8 @@ pub(super) fn test_icmp(m: IcmpMatch, view: &View<'_>) -> Answer {
     }
 }
 
-pub(super) fn test_icmp6(m: Icmp6Match, view: &View<'_>) -> Answer {
-    if view.packet.protocol != Protocol::ICMPV6 || view.is_later_fragment() {
-        return Answer::No;
-    }
-    match m.icmp_type {
-        None => Answer::Yes,
-        Some(wanted) => type_and_code(wanted.value.icmp_type, wanted.value.code, view).negate(wanted.negated),
-    }
-}
-
-fn type_and_code(icmp_type: u8, code: Option<u8>, view: &View<'_>) -> Answer {
+/// Whether type and code are these, either family.
+pub(super) fn type_and_code(icmp_type: u8, code: Option<u8>, view: &View<'_>) -> Answer {
     match (view.packet.icmp_type, view.packet.icmp_code) {
         (Some(known), _) if known != icmp_type => Answer::No,
         (Some(_), Some(known)) => code.is_none_or(|code| code == known).into(),

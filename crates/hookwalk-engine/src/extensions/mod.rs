@@ -4,27 +4,53 @@
 //! To add one, write its file and name it in the two tables below.
 
 mod addrtype;
+mod connlimit;
+mod connmark;
 mod conntrack;
+mod ct;
 mod dnat;
+mod dscp;
+mod hashlimit;
+mod hl;
 mod icmp;
-mod marks;
+mod icmp6;
+mod iprange;
+mod length;
+mod limit;
+mod mac;
+mod mark;
 mod masquerade;
+mod multiport;
+mod netmap;
+mod nfqueue;
 mod owner;
 mod physdev;
 mod ports;
+mod quota;
 mod recent;
 mod redirect;
 mod reject;
 mod rpfilter;
+mod sctp;
 mod set;
+mod set_connmark;
+mod set_hl;
+mod set_mark;
+mod set_tos;
+mod set_ttl;
 mod snat;
+mod state;
 mod statistic;
 mod tcp;
+mod tos;
+mod ttl;
+mod udp;
+mod udplite;
 
-use hookwalk_parser::extensions::{Match, Target, UnknownPart};
+use hookwalk_parser::extensions::{Match, StatisticMode, Target, UnknownPart};
 
 use crate::question::Question;
-use crate::walk::{State, View};
+use crate::walk::{Granted, State, View};
 
 /// What a match makes of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +117,8 @@ pub(crate) enum Effect {
     Accept,
     Drop,
     Reject(hookwalk_parser::extensions::RejectWith),
+    /// A program decides.
+    Queue,
     /// It depends on what nobody said.
     Ask(Question),
     /// What happens cannot be told.
@@ -101,51 +129,104 @@ pub(crate) enum Effect {
 pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
     match candidate {
         Match::Addrtype(m) => addrtype::test(m, view),
-        Match::Connmark(m) => marks::test_connmark(*m, view),
-        Match::Conntrack(m) => conntrack::test(m, view),
-        Match::Icmp(m) => icmp::test_icmp(*m, view),
-        Match::Icmp6(m) => icmp::test_icmp6(*m, view),
-        Match::Mark(m) => marks::test_mark(*m, view),
-        Match::Multiport(m) => ports::test_multiport(m, view),
         // An nfacct object is true without a quota, and kube-proxy's have none.
         Match::Comment(_) | Match::Nfacct(_) => Answer::Yes,
+        Match::Connlimit(m) => connlimit::test(*m, view),
+        Match::Connmark(m) => connmark::test(*m, view),
+        Match::Conntrack(m) => conntrack::test(m, view),
+        Match::Dscp(m) => dscp::test(m, view),
+        Match::Hashlimit(m) => hashlimit::test(m, candidate, view),
+        Match::Hl(m) => hl::test(m, view),
+        Match::Icmp(m) => icmp::test(*m, view),
+        Match::Icmp6(m) => icmp6::test(*m, view),
+        Match::Iprange(m) => iprange::test(m, view),
+        Match::Length(m) => length::test(m, view),
+        Match::Limit(m) => limit::test(*m),
+        Match::Mac(m) => mac::test(m, view),
+        Match::Mark(m) => mark::test(*m, view),
+        Match::Multiport(m) => multiport::test(m, view),
         Match::Owner(m) => owner::test(m, view),
         Match::Physdev(m) => physdev::test(m, view),
+        Match::Quota(m) => quota::test(m, view),
         Match::Recent(m) => recent::test(m),
         Match::Rpfilter(m) => rpfilter::test(m, view),
-        Match::Sctp(m) => ports::test_sctp(*m, view),
+        Match::Sctp(m) => sctp::test(m, view),
         Match::Set(m) => set::test(m, view),
-        Match::State(m) => conntrack::test_state(*m, view),
+        Match::State(m) => state::test(*m, view),
         Match::Statistic(m) => statistic::test(*m),
         Match::Tcp(m) => tcp::test(m, view),
-        Match::Udp(m) => ports::test_udp(*m, view),
+        Match::Tos(m) => tos::test(m, view),
+        Match::Ttl(m) => ttl::test(m, view),
+        Match::Udp(m) => udp::test(m, view),
+        Match::Udplite(m) => udplite::test(m, view),
         Match::Unknown(part) => unknown(part, view),
-        other => opaque(other, view),
+        other => view.ask(Question::Opaque { text: opaque_text(other), seen: view.state.rewrites }),
+    }
+}
+
+/// What a match takes for granted: that the host has seen nothing else.
+pub(crate) fn granted(candidate: &Match) -> Option<Granted> {
+    match candidate {
+        Match::Recent(_) => Some(Granted::RecentEmpty),
+        Match::Statistic(m) if m.mode == Some(StatisticMode::Nth) => Some(Granted::NthAtStart),
+        Match::Limit(_) => Some(Granted::LimitFull),
+        Match::Hashlimit(m) if !m.rate_match => Some(Granted::HashlimitFull),
+        Match::Quota(_) => Some(Granted::QuotaUnspent),
+        Match::Connlimit(_) => Some(Granted::NoOtherConnections),
+        _ => None,
     }
 }
 
 /// Does what a target does to the packet.
 pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>) -> Effect {
     match target {
-        Target::Connmark(t) => marks::apply_connmark(*t, state),
-        Target::Ct(t) => conntrack::apply_ct(t, state),
+        target if has_no_effect(target) => Effect::Continue,
+        Target::Connmark(t) => set_connmark::apply(*t, state),
+        Target::Ct(t) => ct::apply(t, state),
         Target::Dnat(t) => dnat::apply(t, state, view),
-        Target::Log(_) | Target::Nflog(_) => Effect::Continue,
-        Target::Mark(t) => marks::apply_mark(*t, state),
+        Target::Hl(t) => set_hl::apply(t, state),
+        Target::Mark(t) => set_mark::apply(*t, state),
         Target::Masquerade(t) => masquerade::apply(*t, state, view),
-        Target::Notrack(_) => conntrack::apply_notrack(state),
+        Target::Netmap(t) => netmap::apply(t, state, view),
+        Target::Nfqueue(t) => nfqueue::apply(*t, view),
+        Target::Notrack(_) => ct::untrack(state),
+        Target::Queue => Effect::Queue,
         Target::Redirect(t) => redirect::apply(*t, state, view),
         Target::Reject(t) => reject::apply(*t, state, view),
+        Target::Set(t) if !t.map_mark => {
+            state.sets_changed = true;
+            Effect::Continue
+        }
         Target::Snat(t) => snat::apply(t, state, view),
+        Target::Tos(t) => set_tos::apply(*t, state),
+        Target::Ttl(t) => set_ttl::apply(t, state),
         Target::Unknown(part) => Effect::Unknown(format!("target `{}` is not understood", part.text)),
         other => Effect::Unknown(format!("target `{}` is not walked", other.name())),
     }
 }
 
-/// Whether a target leaves the packet and its way alone, so that it does not matter whether its rule
-/// matches.
+/// Whether a target leaves alone all of the packet that rules and routing look at, so that it does not
+/// matter whether its rule matches: logs, copies and what only the wire or a security module sees.
 pub(crate) fn has_no_effect(target: &Target) -> bool {
-    matches!(target, Target::None | Target::Log(_) | Target::Nflog(_))
+    matches!(
+        target,
+        Target::None
+            | Target::Audit(_)
+            | Target::Checksum(_)
+            | Target::Classify(_)
+            | Target::Connsecmark(_)
+            | Target::Idletimer(_)
+            | Target::Led(_)
+            | Target::Log(_)
+            | Target::Nflog(_)
+            | Target::Rateest(_)
+            | Target::Secmark(_)
+            | Target::Tcpmss(_)
+            | Target::Tcpoptstrip(_)
+            | Target::Tee(_)
+            | Target::Trace(_)
+            | Target::Ulog(_)
+    )
 }
 
 /// A part that was not understood. In `comment` nothing can matter: it holds for every packet.
@@ -158,8 +239,8 @@ fn unknown(part: &UnknownPart, view: &View<'_>) -> Answer {
     view.ask(Question::Opaque { text, seen: view.state.rewrites })
 }
 
-/// A match that is read but not judged.
-fn opaque(candidate: &Match, view: &View<'_>) -> Answer {
+/// A match as it is written.
+fn opaque_text(candidate: &Match) -> String {
     let mut text = format!("-m {}", candidate.name());
     for option in candidate.options() {
         text.push_str(if option.negated { " ! " } else { " " });
@@ -169,5 +250,5 @@ fn opaque(candidate: &Match, view: &View<'_>) -> Answer {
             text.push_str(&value.to_str());
         }
     }
-    view.ask(Question::Opaque { text, seen: view.state.rewrites })
+    text
 }

@@ -1,4 +1,5 @@
-use hookwalk_parser::extensions::{MultiportMatch, MultiportPorts, SctpMatch, UdpMatch};
+//! Ports, as several matches look at them.
+
 use hookwalk_parser::types::{Negatable, PortRange, Protocol};
 
 use super::Answer;
@@ -13,16 +14,18 @@ pub(super) fn in_ranges(port: Option<u16>, ranges: &[PortRange], field: Field, v
     }
 }
 
-fn source(ranges: &[PortRange], view: &View<'_>) -> Answer {
+/// Whether the source port lies in one of some ranges.
+pub(super) fn source(ranges: &[PortRange], view: &View<'_>) -> Answer {
     in_ranges(view.state.sport, ranges, view.state.source_port_field(), view)
 }
 
-fn destination(ranges: &[PortRange], view: &View<'_>) -> Answer {
+/// Whether the destination port lies in one of some ranges.
+pub(super) fn destination(ranges: &[PortRange], view: &View<'_>) -> Answer {
     in_ranges(view.state.dport, ranges, view.state.destination_port_field(), view)
 }
 
 /// `--sport` and `--dport` of one protocol; a later fragment has no header to look at.
-pub(super) fn test_ports(
+pub(super) fn test(
     protocol: Protocol,
     sport: Option<Negatable<PortRange>>,
     dport: Option<Negatable<PortRange>>,
@@ -36,26 +39,4 @@ pub(super) fn test_ports(
         Some(wanted) => test(&[wanted.value]).negate(wanted.negated),
     };
     of(dport, &|ranges| destination(ranges, view)).and(|| of(sport, &|ranges| source(ranges, view)))
-}
-
-pub(super) fn test_udp(m: UdpMatch, view: &View<'_>) -> Answer {
-    test_ports(Protocol::UDP, m.sport, m.dport, view)
-}
-
-pub(super) fn test_sctp(m: SctpMatch, view: &View<'_>) -> Answer {
-    test_ports(Protocol::SCTP, m.sport, m.dport, view)
-}
-
-pub(super) fn test_multiport(m: &MultiportMatch, view: &View<'_>) -> Answer {
-    if !view.packet.protocol.has_ports() || view.is_later_fragment() {
-        return Answer::No;
-    }
-    match &m.ports {
-        None => Answer::Yes,
-        Some(MultiportPorts::Source(list)) => source(&list.value.0, view).negate(list.negated),
-        Some(MultiportPorts::Destination(list)) => destination(&list.value.0, view).negate(list.negated),
-        Some(MultiportPorts::Either(list)) => {
-            source(&list.value.0, view).or(|| destination(&list.value.0, view)).negate(list.negated)
-        }
-    }
 }

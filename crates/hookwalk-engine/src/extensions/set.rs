@@ -12,7 +12,7 @@ pub(super) fn test(m: &SetMatch, view: &View<'_>) -> Answer {
     let plain_lookup = m.packets.is_none() && m.bytes.is_none() && !m.return_nomatch;
     let first = reference.value.dimensions.0.first().copied().unwrap_or(SetDirection::Src);
     let answer = match view.host.set(&reference.value.name) {
-        Some(set) if plain_lookup => {
+        Some(set) if plain_lookup && !state.sets_changed => {
             let address = match first {
                 SetDirection::Src => state.src,
                 SetDirection::Dst => state.dst,

@@ -6,7 +6,7 @@ use crate::question::Question;
 use crate::walk::View;
 
 pub(super) fn test(m: &TcpMatch, view: &View<'_>) -> Answer {
-    ports::test_ports(Protocol::TCP, m.sport, m.dport, view)
+    ports::test(Protocol::TCP, m.sport, m.dport, view)
         .and(|| {
             m.flags.is_none_or(|wanted| wanted.holds(|flags| flags.matches(view.packet.tcp_flags))).into()
         })

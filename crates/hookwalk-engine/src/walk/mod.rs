@@ -7,6 +7,7 @@ mod arena;
 mod cases;
 mod explore;
 mod facts;
+mod granted;
 mod merged;
 mod report;
 mod routing;
@@ -15,8 +16,9 @@ mod way;
 
 use arena::{List, Lists};
 use facts::Facts;
+pub(crate) use granted::Granted;
 pub(crate) use state::{State, View};
-use way::{Defaults, Way};
+use way::Way;
 
 use crate::engine::Engine;
 use crate::outcome::Walk;
@@ -56,7 +58,7 @@ pub(crate) fn walk(engine: &Engine, program: &Program, packet: &Packet, limits: 
         rules: Lists::default(),
         missing: Lists::default(),
         calls: Lists::default(),
-        defaults: Defaults::default(),
+        granted: granted::GrantedSet::default(),
         budget: limits.rules,
         merging: false,
         called: List::EMPTY,

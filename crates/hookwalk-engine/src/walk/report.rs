@@ -155,22 +155,6 @@ impl Way<'_> {
 
     /// What was taken for granted, in words.
     fn defaults(&self) -> Vec<String> {
-        let v6 = self.packet.src.is_ipv6();
-        let forwarding =
-            if v6 { "sysctl net.ipv6.conf.all.forwarding = 1" } else { "sysctl net.ipv4.ip_forward = 1" };
-        let told = [
-            (self.defaults.forwarding, forwarding),
-            (self.defaults.route_localnet, "sysctl net.ipv4.conf.all.route_localnet = 0"),
-            (self.defaults.recent, "recent lists empty"),
-            (self.defaults.nth, "statistic mode nth at its start"),
-            (self.defaults.routing_rules, "routing rules local, main, default"),
-            (self.defaults.has_route, "every destination has a route"),
-        ];
-        let mut defaults: Vec<String> =
-            told.into_iter().filter(|(used, _)| *used).map(|(_, text)| text.to_owned()).collect();
-        if self.defaults.foreign_source {
-            defaults.push(format!("source {} is another host's", self.packet.src));
-        }
-        defaults
+        self.granted.iter().map(|granted| granted.text(self.packet.src)).collect()
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use hookwalk_parser::extensions::AddressType;
 
+use super::granted::Granted;
 use super::state::{At, Chosen, OutInterface, State};
 use super::way::{End, Move, Turn, Way};
 use crate::host::{NextHop, RouteKey, Routed};
@@ -31,7 +32,9 @@ impl Way<'_> {
             let reason = format!("nothing tells whether this node listens to the group {}", state.dst);
             return lost(state, End::unknown(Place::Routing, reason));
         }
-        self.defaults.forwarding |= self.engine.host().sysctls.forwarding.is_none();
+        if self.engine.host().sysctls.forwarding.is_none() {
+            self.granted.insert(Granted::Forwarding);
+        }
         if !self.engine.host().sysctls.forwarding() {
             return lost(state, End::not_routed("forwarding is off"));
         }
@@ -40,9 +43,10 @@ impl Way<'_> {
             Ok(chosen) => chosen,
             Err(reason) => return lost(state, End::not_routed(reason)),
         };
-        if self.packet.ttl <= 1 {
+        if state.ttl <= 1 {
             return lost(state, End::not_routed("its time to live ends here"));
         }
+        state.ttl -= 1;
         (state.route, state.out) = (Some(chosen), chosen.out);
         Move::On(State { at: At::Table(Hook::Forward, TableName::Mangle), ..state })
     }
@@ -115,10 +119,12 @@ impl Way<'_> {
     fn next_hop(&mut self, state: &State, in_interface: InterfaceName) -> Result<Chosen, &'static str> {
         let routing = self.engine.host().routing();
         if !routing.is_known() {
-            self.defaults.has_route = true;
+            self.granted.insert(Granted::HasRoute);
             return Ok(Chosen::forward(NextHop::default()));
         }
-        self.defaults.routing_rules |= !routing.rules_are_known();
+        if !routing.rules_are_known() {
+            self.granted.insert(Granted::RoutingRules);
+        }
         let key = RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface };
         match routing.route(&key) {
             Routed::Forward(hop) => Ok(Chosen::forward(hop)),
@@ -159,7 +165,7 @@ impl Way<'_> {
             Some(AddressType::Local) => return Some("the source is an address of this node"),
             Some(AddressType::Broadcast) => return Some("the source is a broadcast address"),
             Some(_) => {}
-            None => self.defaults.foreign_source = true,
+            None => self.granted.insert(Granted::ForeignSource),
         }
         if state.dst.is_unspecified() {
             return Some("the destination is no address");
@@ -171,7 +177,9 @@ impl Way<'_> {
     }
 
     fn may_route_localnet(&mut self) -> bool {
-        self.defaults.route_localnet |= self.engine.host().sysctls.route_localnet.is_none();
+        if self.engine.host().sysctls.route_localnet.is_none() {
+            self.granted.insert(Granted::NoRouteLocalnet);
+        }
         self.engine.host().sysctls.route_localnet()
     }
 }

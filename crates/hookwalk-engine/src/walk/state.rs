@@ -28,6 +28,10 @@ pub(crate) struct State {
     pub(crate) mark_at_table: u32,
     pub(crate) connmark: u32,
     pub(crate) tracking: PacketState,
+    pub(crate) ttl: u8,
+    pub(crate) tos: u8,
+    /// A target `SET` met on the way: the contents told are no longer those of the sets.
+    pub(crate) sets_changed: bool,
     pub(crate) dnat: bool,
     pub(crate) snat: bool,
     pub(crate) masquerade: bool,

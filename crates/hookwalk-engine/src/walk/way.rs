@@ -19,6 +19,7 @@ use hookwalk_parser::Rule;
 
 use super::arena::{List, Lists};
 use super::facts::{Facts, QuestionId};
+use super::granted::GrantedSet;
 use super::state::{At, Chosen, Decider, InChain, OutInterface, State, View};
 use crate::engine::Engine;
 use crate::extensions::{self, Answer, Effect};
@@ -38,7 +39,7 @@ pub(crate) struct Way<'e> {
     pub(crate) missing: Lists<Missing>,
     /// Return addresses: the rule that jumped.
     pub(crate) calls: Lists<RuleId>,
-    pub(crate) defaults: Defaults,
+    pub(crate) granted: GrantedSet,
     /// How many rules may still be looked at.
     pub(crate) budget: u64,
     /// Whether equal states become one: then no path is kept, and chains are walked apart from their
@@ -70,18 +71,6 @@ pub(crate) enum Missing {
     Policy(ChainId),
     /// Rules of a chain, lost at a line.
     Rules(ChainId, u32),
-}
-
-/// What was taken for granted on the way.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Defaults {
-    pub(crate) forwarding: bool,
-    pub(crate) route_localnet: bool,
-    pub(crate) foreign_source: bool,
-    pub(crate) has_route: bool,
-    pub(crate) recent: bool,
-    pub(crate) nth: bool,
-    pub(crate) routing_rules: bool,
 }
 
 /// What a state comes to.
@@ -162,6 +151,9 @@ impl Way<'_> {
             mark_at_table: packet.mark,
             connmark: packet.connmark,
             tracking: packet.state,
+            ttl: packet.ttl,
+            tos: packet.tos,
+            sets_changed: false,
             dnat: false,
             snat: false,
             masquerade: false,
@@ -403,7 +395,9 @@ impl Way<'_> {
         if state.mark != before.mark {
             state.rewrites += 1;
         }
-        self.note_stateful(rule);
+        for granted in rule.matches.iter().filter_map(extensions::granted) {
+            self.granted.insert(granted);
+        }
         self.note(&mut state, PathKind::Rule(place.rule));
         let hook = place.hook;
         let here = Place::Hook(hook);
@@ -443,6 +437,7 @@ impl Way<'_> {
                 Effect::Continue | Effect::Ask(_) => Move::On(State { at: At::Rule(next), ..state }),
                 Effect::Accept => self.accepted(state, place, decider),
                 Effect::Drop => end(End::by(Verdict::Dropped, hook, decider)),
+                Effect::Queue => end(End::by(Verdict::Queued, hook, decider)),
                 Effect::Reject(with) => {
                     end(End { reject_with: Some(with), ..End::by(Verdict::Rejected, hook, decider) })
                 }
@@ -450,21 +445,6 @@ impl Way<'_> {
                     end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
                 }
             },
-        }
-    }
-
-    /// `recent` and `nth` were answered as on a host that has seen nothing else.
-    fn note_stateful(&mut self, rule: &Rule) {
-        for candidate in &rule.matches {
-            match candidate {
-                hookwalk_parser::extensions::Match::Recent(_) => self.defaults.recent = true,
-                hookwalk_parser::extensions::Match::Statistic(m)
-                    if m.mode == Some(hookwalk_parser::extensions::StatisticMode::Nth) =>
-                {
-                    self.defaults.nth = true;
-                }
-                _ => {}
-            }
         }
     }
 

@@ -1,0 +1,16 @@
+use hookwalk_parser::extensions::MacMatch;
+
+use super::Answer;
+use crate::question::Question;
+use crate::walk::View;
+
+/// What a local process sends has no Ethernet header yet and never matches, also with `!`
+/// (kernel: `net/netfilter/xt_mac.c`).
+pub(super) fn test(m: &MacMatch, view: &View<'_>) -> Answer {
+    let Some(wanted) = m.source else { return Answer::Yes };
+    if view.packet.in_interface.is_none() {
+        return Answer::No;
+    }
+    let text = format!("the source MAC address is {}", wanted.value);
+    view.ask(Question::Opaque { text, seen: 0 }).negate(wanted.negated)
+}

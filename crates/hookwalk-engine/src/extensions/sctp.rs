@@ -1,0 +1,18 @@
+use hookwalk_parser::extensions::SctpMatch;
+use hookwalk_parser::types::Protocol;
+
+use super::{Answer, ports};
+use crate::question::Question;
+use crate::walk::View;
+
+/// The chunks of a packet are not told.
+pub(super) fn test(m: &SctpMatch, view: &View<'_>) -> Answer {
+    ports::test(Protocol::SCTP, m.sport, m.dport, view).and(|| match m.chunks {
+        None => Answer::Yes,
+        Some(wanted) => {
+            let (mode, chunks) = &wanted.value;
+            let text = format!("--chunk-types {mode} {chunks}");
+            view.ask(Question::Opaque { text, seen: 0 }).negate(wanted.negated)
+        }
+    })
+}

@@ -1,0 +1,23 @@
+use hookwalk_parser::extensions::{ConnmarkAction, ConnmarkTarget};
+
+use super::Effect;
+use crate::packet::PacketState;
+use crate::walk::State;
+
+/// A packet without connection has nothing to copy from or to (kernel: `net/netfilter/xt_connmark.c`).
+pub(super) fn apply(t: ConnmarkTarget, state: &mut State) -> Effect {
+    if state.tracking != PacketState::New {
+        return Effect::Continue;
+    }
+    match t.action {
+        Some(ConnmarkAction::Set(mark)) => state.connmark = mark.apply(state.connmark),
+        Some(ConnmarkAction::Save(masks)) => {
+            state.connmark = (state.connmark & !masks.ctmask) ^ (state.mark & masks.nfmask);
+        }
+        Some(ConnmarkAction::Restore(masks)) => {
+            state.mark = (state.mark & !masks.nfmask) ^ (state.connmark & masks.ctmask);
+        }
+        None => {}
+    }
+    Effect::Continue
+}

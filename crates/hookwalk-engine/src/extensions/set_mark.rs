@@ -1,0 +1,9 @@
+use hookwalk_parser::extensions::MarkTarget;
+
+use super::Effect;
+use crate::walk::State;
+
+pub(super) fn apply(t: MarkTarget, state: &mut State) -> Effect {
+    state.mark = t.apply(state.mark);
+    Effect::Continue
+}

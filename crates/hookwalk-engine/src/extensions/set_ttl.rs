@@ -1,0 +1,11 @@
+use hookwalk_parser::extensions::TtlTarget;
+
+use super::Effect;
+use crate::walk::State;
+
+/// kernel: `net/netfilter/xt_HL.c`
+pub(super) fn apply(t: &TtlTarget, state: &mut State) -> Effect {
+    state.ttl = t.set.unwrap_or(state.ttl);
+    state.ttl = state.ttl.saturating_add(t.increment.unwrap_or(0)).saturating_sub(t.decrement.unwrap_or(0));
+    Effect::Continue
+}

@@ -1,0 +1,9 @@
+use hookwalk_parser::extensions::UdpliteMatch;
+use hookwalk_parser::types::Protocol;
+
+use super::{Answer, ports};
+use crate::walk::View;
+
+pub(super) fn test(m: &UdpliteMatch, view: &View<'_>) -> Answer {
+    ports::test(Protocol::UDPLITE, m.sport, m.dport, view)
+}

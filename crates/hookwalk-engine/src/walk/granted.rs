@@ -1,0 +1,65 @@
+/// What a walk takes for granted because nobody said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Granted {
+    Forwarding,
+    NoRouteLocalnet,
+    RecentEmpty,
+    NthAtStart,
+    LimitFull,
+    HashlimitFull,
+    QuotaUnspent,
+    NoOtherConnections,
+    RoutingRules,
+    HasRoute,
+    ForeignSource,
+}
+
+/// A set of these.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GrantedSet(u16);
+
+impl GrantedSet {
+    const ALL: [Granted; 11] = [
+        Granted::Forwarding,
+        Granted::NoRouteLocalnet,
+        Granted::RecentEmpty,
+        Granted::NthAtStart,
+        Granted::LimitFull,
+        Granted::HashlimitFull,
+        Granted::QuotaUnspent,
+        Granted::NoOtherConnections,
+        Granted::RoutingRules,
+        Granted::HasRoute,
+        Granted::ForeignSource,
+    ];
+
+    pub(crate) fn insert(&mut self, granted: Granted) {
+        self.0 |= 1 << granted as u8;
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Granted> {
+        Self::ALL.into_iter().filter(move |granted| self.0 & (1 << *granted as u8) != 0)
+    }
+}
+
+impl Granted {
+    /// What is taken for granted of a packet from this source, in words.
+    pub(crate) fn text(self, src: std::net::IpAddr) -> String {
+        let text = match self {
+            Granted::Forwarding if src.is_ipv6() => "sysctl net.ipv6.conf.all.forwarding = 1",
+            Granted::Forwarding => "sysctl net.ipv4.ip_forward = 1",
+            Granted::NoRouteLocalnet => "sysctl net.ipv4.conf.all.route_localnet = 0",
+            Granted::RecentEmpty => "recent lists empty",
+            Granted::NthAtStart => "statistic mode nth at its start",
+            Granted::LimitFull => "limit buckets full",
+            Granted::HashlimitFull => "hashlimit buckets full",
+            Granted::QuotaUnspent => "quotas unspent",
+            Granted::NoOtherConnections => "no other connections",
+            Granted::RoutingRules => "routing rules local, main, default",
+            Granted::HasRoute => "every destination has a route",
+            Granted::ForeignSource => return format!("source {src} is another host's"),
+        };
+        text.to_owned()
+    }
+}
