@@ -89,7 +89,7 @@ impl Engine {
             Some(Family::V6) => &self.v6,
             None => return Err(WalkError::TwoFamilies { src: packet.src, dst: packet.dst }),
         };
-        Ok(walk::walk(self, program, packet, self.limits))
+        Ok(walk::walk(&self.dumps, &self.host, program, packet, self.limits))
     }
 
     /// The line of a rule that a report names, as it stands in the dump; empty for a policy.

@@ -36,6 +36,7 @@ mod probability;
 mod problem;
 mod program;
 mod question;
+mod state;
 mod walk;
 
 pub use engine::{Engine, WalkError};

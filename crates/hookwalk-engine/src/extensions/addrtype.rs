@@ -3,10 +3,9 @@ use std::net::IpAddr;
 use hookwalk_parser::extensions::{AddressType, AddressTypes, AddrtypeMatch};
 use hookwalk_parser::types::Negatable;
 
-use super::Answer;
 use crate::packet::InterfaceName;
 use crate::question::{Field, Question, Ranges};
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 pub(super) fn test(m: &AddrtypeMatch, view: &View<'_>) -> Answer {
     let limit = if m.limit_iface_in {

@@ -1,9 +1,8 @@
 use hookwalk_parser::extensions::{ConnectionLimit, ConnlimitMatch};
 
-use super::Answer;
 use crate::packet::PacketState;
 use crate::question::Question;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// On a host without other connections this one is the only one
 /// (kernel: `net/netfilter/xt_connlimit.c`).

@@ -1,8 +1,7 @@
 use hookwalk_parser::extensions::ConnmarkMatch;
 
-use super::Answer;
 use crate::packet::PacketState;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// A packet without connection never matches, also with `!` (kernel: `net/netfilter/xt_connmark.c`).
 pub(super) fn test(m: ConnmarkMatch, view: &View<'_>) -> Answer {

@@ -3,10 +3,10 @@ use std::net::IpAddr;
 use hookwalk_parser::extensions::{ConntrackMatch, Direction};
 use hookwalk_parser::types::{ConnState, ConnStates, MaskedAddress, Negatable, PortRange};
 
-use super::{Answer, ports};
+use super::ports;
 use crate::packet::PacketState;
 use crate::question::{Field, Question};
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// `--ctstate`, which `-m state` spells `--state`.
 pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> Answer {

@@ -2,7 +2,7 @@ use hookwalk_parser::extensions::CtTarget;
 
 use super::Effect;
 use crate::packet::PacketState;
-use crate::walk::State;
+use crate::state::State;
 
 /// kernel: `net/netfilter/xt_CT.c`
 pub(super) fn apply(t: &CtTarget, state: &mut State) -> Effect {

@@ -2,7 +2,7 @@ use hookwalk_parser::extensions::DnatTarget;
 use hookwalk_parser::types::{NatRange, PortRange};
 
 use super::Effect;
-use crate::walk::{State, View};
+use crate::state::{State, View};
 
 /// kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info`.
 pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>) -> Effect {

@@ -1,7 +1,6 @@
 use hookwalk_parser::extensions::DscpMatch;
 
-use super::Answer;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// The upper six bits of the type of service (kernel: `net/netfilter/xt_dscp.c`, `dscp_mt`).
 pub(super) fn test(m: &DscpMatch, view: &View<'_>) -> Answer {

@@ -1,8 +1,8 @@
 use hookwalk_parser::extensions::HashlimitMatch;
 
-use super::{Answer, opaque_text};
+use super::opaque_text;
 use crate::question::Question;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// On a host that has seen nothing else every bucket is full: the first packet is below any rate
 /// (kernel: `net/netfilter/xt_hashlimit.c`).

@@ -1,7 +1,6 @@
 use hookwalk_parser::extensions::HlMatch;
 
-use super::Answer;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_hl.c`
 pub(super) fn test(m: &HlMatch, view: &View<'_>) -> Answer {

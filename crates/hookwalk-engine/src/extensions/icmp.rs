@@ -1,9 +1,8 @@
 use hookwalk_parser::extensions::{IcmpMatch, IcmpType};
 use hookwalk_parser::types::Protocol;
 
-use super::Answer;
 use crate::question::{Field, Question, Ranges};
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 pub(super) fn test(m: IcmpMatch, view: &View<'_>) -> Answer {
     if view.packet.protocol != Protocol::ICMP || view.is_later_fragment() {

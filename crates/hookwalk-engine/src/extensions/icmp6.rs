@@ -1,8 +1,8 @@
 use hookwalk_parser::extensions::Icmp6Match;
 use hookwalk_parser::types::Protocol;
 
-use super::{Answer, icmp};
-use crate::walk::View;
+use super::icmp;
+use crate::state::{Answer, View};
 
 pub(super) fn test(m: Icmp6Match, view: &View<'_>) -> Answer {
     if view.packet.protocol != Protocol::ICMPV6 || view.is_later_fragment() {

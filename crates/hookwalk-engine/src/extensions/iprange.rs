@@ -1,7 +1,6 @@
 use hookwalk_parser::extensions::IprangeMatch;
 
-use super::Answer;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_iprange.c`
 pub(super) fn test(m: &IprangeMatch, view: &View<'_>) -> Answer {

@@ -1,8 +1,7 @@
 use hookwalk_parser::extensions::LengthMatch;
 
-use super::Answer;
 use crate::question::{Field, Question, Ranges};
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// From the IP header on, either family (kernel: `net/netfilter/xt_length.c`).
 pub(super) fn test(m: &LengthMatch, view: &View<'_>) -> Answer {

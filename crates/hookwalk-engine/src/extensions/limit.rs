@@ -1,6 +1,6 @@
 use hookwalk_parser::extensions::LimitMatch;
 
-use super::Answer;
+use crate::state::Answer;
 
 /// On a host that has seen nothing else the bucket is full: the first packet finds a token
 /// (kernel: `net/netfilter/xt_limit.c`).

@@ -1,8 +1,7 @@
 use hookwalk_parser::extensions::MacMatch;
 
-use super::Answer;
 use crate::question::Question;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// What a local process sends has no Ethernet header yet and never matches, also with `!`
 /// (kernel: `net/netfilter/xt_mac.c`).

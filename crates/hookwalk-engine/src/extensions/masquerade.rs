@@ -2,7 +2,7 @@ use hookwalk_parser::extensions::MasqueradeTarget;
 use hookwalk_parser::types::PortRange;
 
 use super::Effect;
-use crate::walk::{State, View};
+use crate::state::{State, View};
 
 /// kernel: `net/netfilter/nf_nat_masquerade.c`. The address is that of the out interface whose subnet
 /// holds the next hop; routes' `src` hints do not count.

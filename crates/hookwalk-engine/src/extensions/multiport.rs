@@ -1,7 +1,7 @@
 use hookwalk_parser::extensions::{MultiportMatch, MultiportPorts};
 
-use super::{Answer, ports};
-use crate::walk::View;
+use super::ports;
+use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_multiport.c`
 pub(super) fn test(m: &MultiportMatch, view: &View<'_>) -> Answer {

@@ -5,7 +5,7 @@ use hookwalk_parser::types::MaskedAddress;
 
 use super::Effect;
 use crate::program::Hook;
-use crate::walk::{State, View};
+use crate::state::{State, View};
 
 /// Replaces the network part: of the destination before routing, of the source behind it
 /// (kernel: `net/netfilter/xt_NETMAP.c`).

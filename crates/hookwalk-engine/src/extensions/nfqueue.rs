@@ -1,8 +1,8 @@
 use hookwalk_parser::extensions::NfqueueTarget;
 
-use super::{Answer, Effect};
+use super::Effect;
 use crate::question::Question;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// With `--queue-bypass` a queue that nobody listens to lets pass; without, it drops
 /// (kernel: `net/netfilter/nfnetlink_queue.c`). That somebody listens is what a queue is for.

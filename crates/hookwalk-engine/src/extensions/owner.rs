@@ -1,9 +1,8 @@
 use hookwalk_parser::extensions::{IdRange, OwnerMatch};
 use hookwalk_parser::types::Negatable;
 
-use super::Answer;
 use crate::question::{Field, Question, Ranges};
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_owner.c`, `owner_mt`. Without a local socket only an inverted option holds.
 pub(super) fn test(m: &OwnerMatch, view: &View<'_>) -> Answer {

@@ -1,10 +1,9 @@
 use hookwalk_parser::extensions::PhysdevMatch;
 use hookwalk_parser::types::{InterfacePattern, Negatable};
 
-use super::Answer;
 use crate::packet::InterfaceName;
 use crate::question::{BridgeFact, Question};
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_physdev.c`, `physdev_mt`. A packet that crosses no bridge matches when
 /// every option is inverted.

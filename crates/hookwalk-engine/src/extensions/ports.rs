@@ -2,9 +2,8 @@
 
 use hookwalk_parser::types::{Negatable, PortRange, Protocol};
 
-use super::Answer;
 use crate::question::{Field, Question, Ranges};
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// Whether a port lies in one of some ranges.
 pub(super) fn in_ranges(port: Option<u16>, ranges: &[PortRange], field: Field, view: &View<'_>) -> Answer {

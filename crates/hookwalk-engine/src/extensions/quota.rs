@@ -1,8 +1,7 @@
 use hookwalk_parser::extensions::QuotaMatch;
 
-use super::Answer;
 use crate::question::{Field, Question, Ranges};
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// On a host that has seen nothing else the quota is unspent: a packet that is no longer than it
 /// holds (kernel: `net/netfilter/xt_quota.c`).

@@ -1,6 +1,6 @@
 use hookwalk_parser::extensions::{RecentAction, RecentMatch};
 
-use super::Answer;
+use crate::state::Answer;
 
 /// On a host that has seen nothing else every list is empty: `--set` holds, all others do not
 /// (kernel: `net/netfilter/xt_recent.c`, `recent_mt`).

@@ -5,7 +5,7 @@ use hookwalk_parser::types::{Family, NatRange};
 
 use super::{Effect, dnat};
 use crate::program::Hook;
-use crate::walk::{State, View};
+use crate::state::{State, View};
 
 /// kernel: `net/netfilter/nf_nat_redirect.c`. Locally sent packets go to loopback; others to the first
 /// address of the interface they came in by, and are dropped when it has none.

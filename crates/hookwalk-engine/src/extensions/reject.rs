@@ -3,7 +3,7 @@ use hookwalk_parser::types::{Family, Protocol, TcpFlags};
 
 use super::Effect;
 use crate::question::{Field, Question, Ranges};
-use crate::walk::{State, View};
+use crate::state::{State, View};
 
 /// kernel: `net/ipv4/netfilter/nf_reject_ipv4.c`. Some packets get no answer and are just dropped.
 pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effect {

@@ -1,10 +1,9 @@
 use hookwalk_parser::extensions::RpfilterMatch;
 
-use super::Answer;
 use crate::host::{RouteKey, Routed};
 use crate::packet::InterfaceName;
 use crate::question::Question;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// Whether an answer to the sender would leave by the interface that the packet came by
 /// (kernel: `net/ipv4/netfilter/ipt_rpfilter.c`, `rpfilter_mt`).

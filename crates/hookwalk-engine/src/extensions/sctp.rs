@@ -1,9 +1,9 @@
 use hookwalk_parser::extensions::SctpMatch;
 use hookwalk_parser::types::Protocol;
 
-use super::{Answer, ports};
+use super::ports;
 use crate::question::Question;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// The chunks of a packet are not told.
 pub(super) fn test(m: &SctpMatch, view: &View<'_>) -> Answer {

@@ -1,8 +1,7 @@
 use hookwalk_parser::extensions::{SetDirection, SetMatch};
 
-use super::Answer;
 use crate::question::Question;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_set.c`. A set whose contents are known is of one dimension, an address;
 /// further flags of the rule are ignored as the kernel ignores them.

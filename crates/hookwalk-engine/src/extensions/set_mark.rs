@@ -1,7 +1,7 @@
 use hookwalk_parser::extensions::MarkTarget;
 
 use super::Effect;
-use crate::walk::State;
+use crate::state::State;
 
 pub(super) fn apply(t: MarkTarget, state: &mut State) -> Effect {
     state.mark = t.apply(state.mark);

@@ -1,7 +1,7 @@
 use hookwalk_parser::extensions::TosTarget;
 
 use super::Effect;
-use crate::walk::State;
+use crate::state::State;
 
 /// kernel: `net/netfilter/xt_DSCP.c`, `tos_tg`
 pub(super) fn apply(t: TosTarget, state: &mut State) -> Effect {

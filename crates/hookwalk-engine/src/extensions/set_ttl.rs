@@ -1,7 +1,7 @@
 use hookwalk_parser::extensions::TtlTarget;
 
 use super::Effect;
-use crate::walk::State;
+use crate::state::State;
 
 /// kernel: `net/netfilter/xt_HL.c`
 pub(super) fn apply(t: &TtlTarget, state: &mut State) -> Effect {

@@ -1,7 +1,7 @@
 use hookwalk_parser::extensions::SnatTarget;
 
 use super::{Effect, masquerade};
-use crate::walk::{State, View};
+use crate::state::{State, View};
 
 /// kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info`.
 pub(super) fn apply(t: &SnatTarget, state: &mut State, view: &View<'_>) -> Effect {

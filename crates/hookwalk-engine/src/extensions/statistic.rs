@@ -1,6 +1,6 @@
 use hookwalk_parser::extensions::{StatisticMatch, StatisticMode, StatisticProbability};
 
-use super::Answer;
+use crate::state::Answer;
 
 /// kernel: `net/netfilter/xt_statistic.c`, `statistic_mt`. On a host that has seen nothing else, `nth`
 /// sees its first packet.

@@ -1,9 +1,9 @@
 use hookwalk_parser::extensions::TcpMatch;
 use hookwalk_parser::types::Protocol;
 
-use super::{Answer, ports};
+use super::ports;
 use crate::question::Question;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 pub(super) fn test(m: &TcpMatch, view: &View<'_>) -> Answer {
     ports::test(Protocol::TCP, m.sport, m.dport, view)

@@ -1,7 +1,6 @@
 use hookwalk_parser::extensions::TosMatch;
 
-use super::Answer;
-use crate::walk::View;
+use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_dscp.c`, `tos_mt`
 pub(super) fn test(m: &TosMatch, view: &View<'_>) -> Answer {

@@ -5,12 +5,12 @@
 //! are put together so that each answer to it is in some case, not so that each answer meets each
 //! answer to every other one, which would double the cases with every endpoint.
 
-use super::arena::List;
 use super::explore::{Node, NodeId, Tree};
-use super::facts::QuestionId;
 use super::way::{PathKind, Way};
 use crate::probability::Probability;
 use crate::program::RuleId;
+use crate::state::List;
+use crate::state::QuestionId;
 
 /// One case, its outcomes newest first.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,8 @@
 use super::Limits;
-use super::facts::QuestionId;
-use super::state::State;
 use super::way::{End, Turn, Way};
 use crate::program::RuleId;
+use crate::state::QuestionId;
+use crate::state::State;
 
 /// All ways of a packet: forks, and ends. A fork stands before what follows from it.
 #[derive(Debug, Default)]

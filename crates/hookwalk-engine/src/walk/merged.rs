@@ -11,12 +11,12 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::Limits;
-use super::arena::List;
-use super::facts::QuestionId;
-use super::state::{At, InChain, State};
 use super::way::{End, Turn, Way};
 use crate::probability::Probability;
 use crate::program::{Hook, RuleId};
+use crate::state::List;
+use crate::state::QuestionId;
+use crate::state::{At, InChain, State};
 
 /// One way in which the unknown can turn out, and the ends under it.
 pub(super) struct World {

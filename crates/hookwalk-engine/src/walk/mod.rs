@@ -3,27 +3,22 @@
 //! [`way`] moves one state on until it ends or forks; [`explore`] follows all forks and keeps them as
 //! a tree; [`merged`] takes over where that tree would grow past its limit; [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
 
-mod arena;
 mod cases;
 mod explore;
-mod facts;
-mod granted;
 mod merged;
 mod report;
 mod routing;
-mod state;
 mod way;
 
-use arena::{List, Lists};
-use facts::Facts;
-pub(crate) use granted::Granted;
-pub(crate) use state::{State, View};
 use way::Way;
 
-use crate::engine::Engine;
+use hookwalk_parser::Dump;
+
+use crate::host::Host;
 use crate::outcome::Walk;
 use crate::packet::Packet;
 use crate::program::{Program, RuleId};
+use crate::state::{Facts, GrantedSet, List, Lists};
 
 /// How much of a walk is followed. Rulesets that people run stay far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +43,10 @@ impl Limits {
     }
 }
 
-pub(crate) fn walk(engine: &Engine, program: &Program, packet: &Packet, limits: Limits) -> Walk {
+pub(crate) fn walk(dumps: &[Dump], host: &Host, program: &Program, packet: &Packet, limits: Limits) -> Walk {
     let mut way = Way {
-        engine,
+        dumps,
+        host,
         program,
         packet,
         facts: Facts::default(),
@@ -58,7 +54,7 @@ pub(crate) fn walk(engine: &Engine, program: &Program, packet: &Packet, limits: 
         rules: Lists::default(),
         missing: Lists::default(),
         calls: Lists::default(),
-        granted: granted::GrantedSet::default(),
+        granted: GrantedSet::default(),
         budget: limits.rules,
         merging: false,
         called: List::EMPTY,

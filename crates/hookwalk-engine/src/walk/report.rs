@@ -4,13 +4,13 @@ use hookwalk_parser::types::Text;
 
 use super::cases::{CaseNodes, Leaf, Weights, certain_and_maybe};
 use super::explore::{Node, Tree};
-use super::facts::QuestionId;
 use super::merged::World;
-use super::state::{Decider, OutInterface, State};
 use super::way::{End, Missing, PathKind, PathStep, Way};
 use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk, WalkStep};
 use crate::probability::Probability;
 use crate::program::{ChainId, RuleId};
+use crate::state::QuestionId;
+use crate::state::{Decider, OutInterface, State};
 
 pub(super) fn walk(way: &Way<'_>, tree: &Tree, (cases, weights): (Vec<CaseNodes>, Weights)) -> Walk {
     let case = |case: &CaseNodes| Case {
@@ -127,13 +127,13 @@ impl Way<'_> {
     fn rule_ref(&self, rule: RuleId) -> Option<RuleRef> {
         let step = self.program.step(rule)?;
         let chain = self.program.chain(step.chain)?;
-        let line = chain.rule(self.engine.dumps(), rule).map(|rule| rule.line);
+        let line = chain.rule(self.dumps, rule).map(|rule| rule.line);
         Some(RuleRef { rule: Some(chain.number(rule)), line, ..self.chain_ref(step.chain)? })
     }
 
     fn chain_ref(&self, chain: ChainId) -> Option<RuleRef> {
         let chain = self.program.chain(chain)?;
-        let source = chain.source(self.engine.dumps());
+        let source = chain.source(self.dumps);
         Some(RuleRef {
             dump: chain.place.dump as usize,
             table: chain.table.name(),

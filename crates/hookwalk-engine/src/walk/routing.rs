@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use hookwalk_parser::extensions::AddressType;
 
-use super::granted::Granted;
-use super::state::{At, Chosen, OutInterface, State};
 use super::way::{End, Move, Turn, Way};
 use crate::host::{NextHop, RouteKey, Routed};
 use crate::outcome::{Place, Verdict};
 use crate::packet::InterfaceName;
 use crate::program::{Hook, TableName};
 use crate::question::{Field, Question, Ranges};
+use crate::state::Granted;
+use crate::state::{At, Chosen, OutInterface, State};
 
 impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
@@ -32,10 +32,10 @@ impl Way<'_> {
             let reason = format!("nothing tells whether this node listens to the group {}", state.dst);
             return lost(state, End::unknown(Place::Routing, reason));
         }
-        if self.engine.host().sysctls.forwarding.is_none() {
+        if self.host.sysctls.forwarding.is_none() {
             self.granted.insert(Granted::Forwarding);
         }
-        if !self.engine.host().sysctls.forwarding() {
+        if !self.host.sysctls.forwarding() {
             return lost(state, End::not_routed("forwarding is off"));
         }
         let in_interface = state.in_interface.unwrap_or(InterfaceName::LOOPBACK);
@@ -117,7 +117,7 @@ impl Way<'_> {
 
     /// The route to a destination that is not this node.
     fn next_hop(&mut self, state: &State, in_interface: InterfaceName) -> Result<Chosen, &'static str> {
-        let routing = self.engine.host().routing();
+        let routing = self.host.routing();
         if !routing.is_known() {
             self.granted.insert(Granted::HasRoute);
             return Ok(Chosen::forward(NextHop::default()));
@@ -137,7 +137,7 @@ impl Way<'_> {
     /// Whether the destination is this node, broadcasts included.
     fn is_to_this_node(&mut self, state: &State) -> Result<bool, Turn> {
         let sent_here = state.in_interface.is_none();
-        match self.engine.host().address_type(state.dst) {
+        match self.host.address_type(state.dst) {
             Some(AddressType::Local | AddressType::Anycast) => Ok(true),
             Some(AddressType::Broadcast) => Ok(!sent_here),
             Some(_) => Ok(false),
@@ -161,7 +161,7 @@ impl Way<'_> {
         if state.src.is_unspecified() || is_multicast(state.src) {
             return Some("the source is no address of a host");
         }
-        match self.engine.host().address_type(state.src) {
+        match self.host.address_type(state.src) {
             Some(AddressType::Local) => return Some("the source is an address of this node"),
             Some(AddressType::Broadcast) => return Some("the source is a broadcast address"),
             Some(_) => {}
@@ -177,10 +177,10 @@ impl Way<'_> {
     }
 
     fn may_route_localnet(&mut self) -> bool {
-        if self.engine.host().sysctls.route_localnet.is_none() {
+        if self.host.sysctls.route_localnet.is_none() {
             self.granted.insert(Granted::NoRouteLocalnet);
         }
-        self.engine.host().sysctls.route_localnet()
+        self.host.sysctls.route_localnet()
     }
 }
 

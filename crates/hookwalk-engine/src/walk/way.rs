@@ -15,22 +15,23 @@
 //!   forwarded, sent             to this node itself: in again by lo, without nat
 //! ```
 
-use hookwalk_parser::Rule;
+use hookwalk_parser::{Dump, Rule};
 
-use super::arena::{List, Lists};
-use super::facts::{Facts, QuestionId};
-use super::granted::GrantedSet;
-use super::state::{At, Chosen, Decider, InChain, OutInterface, State, View};
-use crate::engine::Engine;
-use crate::extensions::{self, Answer, Effect};
+use crate::extensions::{self, Effect};
+use crate::host::Host;
 use crate::outcome::{Place, Verdict};
 use crate::packet::{Packet, PacketState};
 use crate::program::{ChainId, Entry, Go, Hook, Program, RuleId, TableName};
 use crate::question::Question;
+use crate::state::GrantedSet;
+use crate::state::{Answer, At, Chosen, Decider, InChain, OutInterface, State, View};
+use crate::state::{Facts, QuestionId};
+use crate::state::{List, Lists};
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
 pub(crate) struct Way<'e> {
-    pub(crate) engine: &'e Engine,
+    pub(crate) dumps: &'e [Dump],
+    pub(crate) host: &'e Host,
     pub(crate) program: &'e Program,
     pub(crate) packet: &'e Packet,
     pub(crate) facts: Facts,
@@ -273,7 +274,7 @@ impl Way<'_> {
     fn rule(&mut self, mut state: State, mut place: InChain) -> Move {
         let program = self.program;
         let Some(chain) = program.chain(place.chain) else { return Move::Turn(Turn::Exhausted) };
-        let Some(source) = chain.source(self.engine.dumps()) else { return Move::Turn(Turn::Exhausted) };
+        let Some(source) = chain.source(self.dumps) else { return Move::Turn(Turn::Exhausted) };
         loop {
             if let Some(&(_, line)) = chain.gaps.iter().find(|(before, _)| *before == place.rule) {
                 self.note_missing(&mut state, Missing::Rules(place.chain, line));
@@ -371,7 +372,7 @@ impl Way<'_> {
 
     fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
         View {
-            host: self.engine.host(),
+            host: self.host,
             packet: self.packet,
             state,
             facts: &self.facts,

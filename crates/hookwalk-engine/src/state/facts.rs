@@ -1,6 +1,6 @@
 use rustc_hash::FxHashMap;
 
-use super::arena::{List, Lists};
+use super::{List, Lists};
 use crate::question::Question;
 
 /// The questions that came up in a walk, and the answers assumed on each of its ways.

@@ -1,14 +1,25 @@
+//! A packet under way: where it is, what happened to it, and what is known or assumed about it.
+
+mod answer;
+mod facts;
+mod granted;
+mod lists;
+mod view;
+
 use std::net::IpAddr;
 
 use hookwalk_parser::types::PortRange;
 
-use super::arena::List;
-use super::facts::Facts;
-use crate::extensions::Answer;
-use crate::host::{Host, NextHop, RouteKey, Routed};
-use crate::packet::{InterfaceName, Packet, PacketState};
+pub(crate) use answer::Answer;
+pub(crate) use facts::{Facts, QuestionId};
+pub(crate) use granted::{Granted, GrantedSet};
+pub(crate) use lists::{List, Lists};
+pub(crate) use view::View;
+
+use crate::host::NextHop;
+use crate::packet::{InterfaceName, PacketState};
 use crate::program::{ChainId, Hook, RuleId, TableName};
-use crate::question::{Field, Question};
+use crate::question::Field;
 
 /// A packet at one point of its way, and what happened to it so far. Small, without heap: a fork of
 /// the walk copies it.
@@ -154,86 +165,5 @@ impl State {
             self.rewrites += 1;
         }
         self.snat_by = Some(rule);
-    }
-}
-
-/// What a match or target looks at.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub(crate) host: &'a Host,
-    pub(crate) packet: &'a Packet,
-    pub(crate) state: &'a State,
-    pub(crate) facts: &'a Facts,
-    pub(crate) hook: Hook,
-    pub(crate) rule_id: RuleId,
-}
-
-impl View<'_> {
-    /// What is known of a question by now.
-    pub(crate) fn known(&self, question: &Question) -> Option<bool> {
-        self.facts.settle(question, self.state.facts)
-    }
-
-    /// The answer known by now, or the question.
-    pub(crate) fn ask(&self, question: Question) -> Answer {
-        match self.known(&question) {
-            Some(is) => is.into(),
-            None => Answer::Ask(question),
-        }
-    }
-
-    /// Whether it is a fragment without the header of the upper layer.
-    pub(crate) fn is_later_fragment(&self) -> bool {
-        self.packet.fragment_offset > 0
-    }
-
-    /// The interface that `-i` sees: none for packets sent here.
-    pub(crate) fn in_interface(&self) -> Option<InterfaceName> {
-        self.state.in_interface.filter(|_| self.hook != Hook::Output)
-    }
-
-    /// The interface that `-o` sees, where it is known.
-    pub(crate) fn out_interface(&self) -> Option<InterfaceName> {
-        match self.state.out {
-            OutInterface::Known(name) => Some(name),
-            _ => None,
-        }
-    }
-
-    /// Whether an answer to the sender has a route, as far as routes are known.
-    pub(crate) fn answer_has_route(&self) -> bool {
-        let routing = self.host.routing();
-        if !routing.is_known() || self.host.is_local(self.state.src) == Some(true) {
-            return true;
-        }
-        // The answer comes from the destination when that is this node, and 127.0.0.1 may not leave.
-        if self.state.dst.is_ipv4() && self.state.dst.is_loopback() && !self.host.sysctls.route_localnet() {
-            return false;
-        }
-        let (src, dst) = (self.state.dst, self.state.src);
-        let key = RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK };
-        !matches!(routing.route(&key), Routed::Refused(_))
-    }
-
-    /// The source that MASQUERADE gives (kernel: `net/ipv4/devinet.c`, `inet_select_addr`): of the
-    /// out interface's primary global addresses the one whose subnet holds the next hop, else the
-    /// first, else one of another interface.
-    pub(crate) fn masquerade_address(&self) -> Option<IpAddr> {
-        let next_hop = self.state.route.and_then(|route| route.via).unwrap_or(self.state.dst);
-        let Some(all) = self.host.interface_addresses() else {
-            return self.host.only_node_address(self.state.dst);
-        };
-        let out = self.out_interface()?;
-        let usable = |own: &&crate::host::InterfaceAddress| {
-            own.scope == crate::host::Scope::Global
-                && !own.secondary
-                && own.address().is_ipv4() == self.state.dst.is_ipv4()
-        };
-        let of_out = || all.iter().filter(usable).filter(|own| own.interface == out);
-        of_out()
-            .find(|own| own.subnet_contains(next_hop))
-            .or_else(|| of_out().next())
-            .or_else(|| all.iter().find(usable))
-            .map(crate::host::InterfaceAddress::address)
     }
 }
