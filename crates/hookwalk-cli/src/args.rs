@@ -161,7 +161,7 @@ pub(crate) struct PacketArguments {
     /// The mark it comes with, decimal or 0x
     #[arg(long, value_name = "N", value_parser = number)]
     pub(crate) mark: Option<u32>,
-    /// new, invalid or untracked
+    /// new, second, established, reply, invalid or untracked
     #[arg(long, value_name = "S")]
     pub(crate) state: Option<String>,
     /// Time to live, 64 when not given

@@ -67,12 +67,20 @@ pub struct BadInterfaceName {
     pub name: String,
 }
 
-/// What conntrack makes of the packet when it comes.
+/// What conntrack makes of the packet when it comes. For the later packets of a connection the
+/// [`Packet`] is the first one: each of its outcomes has its own later packet, and where it did not get
+/// through, its own walk is the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum PacketState {
     /// The first packet of its connection.
     #[default]
     New,
+    /// The first packet again, before any answer to it.
+    Second,
+    /// The first packet's sender again, after an answer: a SYN is then an ACK.
+    Established,
+    /// The answer to the first packet as it comes back: a SYN is then a SYN,ACK.
+    Reply,
     /// Belongs to no connection and may start none.
     Invalid,
     /// Not tracked.

@@ -1,13 +1,12 @@
 use hookwalk_parser::extensions::{ConnectionLimit, ConnlimitMatch};
 
-use crate::packet::PacketState;
 use crate::question::Question;
 use crate::state::{Answer, View};
 
 /// On a host without other connections this one is the only one
 /// (kernel: `net/netfilter/xt_connlimit.c`).
 pub(super) fn test(m: ConnlimitMatch, view: &View<'_>) -> Answer {
-    if view.state.tracking != PacketState::New {
+    if !view.state.has_connection() {
         let text = "the node has as many connections as `-m connlimit` asks for".to_owned();
         return view.ask(Question::Opaque { text, seen: 0 });
     }

@@ -12,15 +12,19 @@ use crate::state::{Answer, View};
 pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> Answer {
     let Some(wanted) = wanted else { return Answer::Yes };
     let list = wanted.value;
-    let holds = match view.state.tracking {
-        PacketState::New => list.contains(ConnState::New),
-        PacketState::Invalid => list.contains(ConnState::Invalid),
+    let state = view.state;
+    let holds = match state.tracking {
         PacketState::Untracked => list.contains(ConnState::Untracked),
+        // In table raw conntrack has not seen the packet yet, which reads as INVALID.
+        _ if !state.tracked => list.contains(ConnState::Invalid),
+        PacketState::Invalid => list.contains(ConnState::Invalid),
+        PacketState::New | PacketState::Second => list.contains(ConnState::New),
+        PacketState::Established | PacketState::Reply => list.contains(ConnState::Established),
     };
-    // The source is rewritten behind most hooks that could ask: only what loops back shows it already.
-    let nat = view.state.tracking == PacketState::New
-        && (view.state.dnat && list.contains(ConnState::Dnat)
-            || view.state.snat && list.contains(ConnState::Snat));
+    // On the first packet the source is rewritten behind most hooks that could ask: only what loops
+    // back shows it already.
+    let nat = state.has_connection()
+        && (state.dnat && list.contains(ConnState::Dnat) || state.snat && list.contains(ConnState::Snat));
     Answer::from((holds || nat) != wanted.negated)
 }
 
@@ -28,15 +32,18 @@ pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> 
 /// `--ctstate` is false, also with `!` before it.
 pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
     let state = view.state;
-    let packet = view.packet;
+    let packet = view.first;
+    let is_reply = state.tracking == PacketState::Reply;
     let by_state = states(m.ctstate, view);
     let asks_more = ConntrackMatch { ctstate: None, ..*m } != ConntrackMatch::default();
     if !asks_more {
         return by_state;
     }
-    if state.tracking != PacketState::New {
+    if !state.has_connection() {
         return Answer::No;
     }
+    // The way back as far as the first packet has come, or as its connection has it.
+    let reply = view.reply_tuple();
     let address = |wanted: Option<Negatable<MaskedAddress>>, address: IpAddr| {
         Answer::from(wanted.is_none_or(|w| w.holds(|net| net.contains(address))))
     };
@@ -45,16 +52,16 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
         Some(wanted) => ports::in_ranges(port, &[wanted.value], field, view).negate(wanted.negated),
     };
     by_state
-        .and(|| m.ctdir.is_none_or(|dir| dir == Direction::Original).into())
+        .and(|| m.ctdir.is_none_or(|dir| (dir == Direction::Reply) == is_reply).into())
         .and(|| m.ctproto.is_none_or(|wanted| wanted.holds(|p| *p == packet.protocol)).into())
         .and(|| address(m.ctorigsrc, packet.src))
         .and(|| address(m.ctorigdst, packet.dst))
-        .and(|| address(m.ctreplsrc, state.dst))
-        .and(|| address(m.ctrepldst, state.src))
+        .and(|| address(m.ctreplsrc, reply.src))
+        .and(|| address(m.ctrepldst, reply.dst))
         .and(|| port(m.ctorigsrcport, packet.sport, Field::SourcePort))
         .and(|| port(m.ctorigdstport, packet.dport, Field::DestinationPort))
-        .and(|| port(m.ctreplsrcport, state.dport, state.destination_port_field()))
-        .and(|| port(m.ctrepldstport, state.sport, state.source_port_field()))
+        .and(|| port(m.ctreplsrcport, reply.sport, Field::DrawnPort { source: false }))
+        .and(|| port(m.ctrepldstport, reply.dport, Field::DrawnPort { source: true }))
         .and(|| status(m, view))
         .and(|| match m.ctexpire {
             None => Answer::Yes,
@@ -62,21 +69,29 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
         })
 }
 
-/// The first packet of a connection has not been answered; POSTROUTING confirms it, which only a packet
-/// that loops back can show.
+/// POSTROUTING confirms a connection, which on its first packet only shows when that loops back; an
+/// answer is seen, and of UDP assured only later.
 fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
-    const EXPECTED: u8 = 1;
-    match m.ctstatus {
-        None => Answer::Yes,
-        Some(wanted) if wanted.value.0 & EXPECTED != 0 => {
-            let text = format!("--ctstatus {}", wanted.value);
-            view.ask(Question::Opaque { text, seen: view.state.rewrites }).negate(wanted.negated)
-        }
-        Some(wanted) if wanted.value.0 == 0 => Answer::from(!view.state.dnat).negate(wanted.negated),
-        Some(wanted) => {
-            const CONFIRMED: u8 = 8;
-            let confirmed = view.state.looped_back && wanted.value.0 & CONFIRMED != 0;
-            Answer::from(confirmed).negate(wanted.negated)
-        }
+    const SEEN_REPLY: u8 = 2;
+    const CONFIRMED: u8 = 8;
+    let Some(wanted) = m.ctstatus else { return Answer::Yes };
+    let state = view.state;
+    let mut bits = 0;
+    if state.looped_back || state.connection.is_some() {
+        bits |= CONFIRMED;
+    }
+    if matches!(state.tracking, PacketState::Established | PacketState::Reply) {
+        bits |= SEEN_REPLY;
+    }
+    let told = SEEN_REPLY | CONFIRMED;
+    if wanted.value.0 & bits != 0 {
+        Answer::Yes.negate(wanted.negated)
+    } else if wanted.value.0 == 0 {
+        Answer::from(bits == 0 && !state.dnat && !state.snat).negate(wanted.negated)
+    } else if wanted.value.0 & !told == 0 {
+        Answer::No.negate(wanted.negated)
+    } else {
+        let text = format!("--ctstatus {}", wanted.value);
+        view.ask(Question::Opaque { text, seen: state.rewrites }).negate(wanted.negated)
     }
 }

@@ -7,7 +7,7 @@ use crate::state::{Answer, View};
 /// (kernel: `net/netfilter/xt_mac.c`).
 pub(super) fn test(m: &MacMatch, view: &View<'_>) -> Answer {
     let Some(wanted) = m.source else { return Answer::Yes };
-    if view.packet.in_interface.is_none() {
+    if view.is_sent_here() {
         return Answer::No;
     }
     let text = format!("the source MAC address is {}", wanted.value);

@@ -6,7 +6,7 @@ use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_owner.c`, `owner_mt`. Without a local socket only an inverted option holds.
 pub(super) fn test(m: &OwnerMatch, view: &View<'_>) -> Answer {
-    if view.packet.in_interface.is_some() {
+    if !view.is_sent_here() {
         let inverted = [
             m.socket_exists.map(|exists| exists.negated),
             m.uid.map(|uid| uid.negated),

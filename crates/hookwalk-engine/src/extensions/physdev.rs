@@ -10,7 +10,7 @@ use crate::state::{Answer, View};
 pub(super) fn test(m: &PhysdevMatch, view: &View<'_>) -> Answer {
     let (port_in, port_out) = (view.packet.physdev_in, view.packet.physdev_out);
     let known_bridged = port_in.is_some() || port_out.is_some();
-    let is_sent_here = view.packet.in_interface.is_none();
+    let is_sent_here = view.is_sent_here();
     let flag = |wanted: Option<Negatable<()>>, known: Option<bool>, fact: BridgeFact| match (wanted, known) {
         (None, _) => Answer::Yes,
         (Some(wanted), Some(known)) => Answer::from(known != wanted.negated),

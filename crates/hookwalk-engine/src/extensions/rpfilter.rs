@@ -9,15 +9,16 @@ use crate::state::{Answer, View};
 /// (kernel: `net/ipv4/netfilter/ipt_rpfilter.c`, `rpfilter_mt`).
 pub(super) fn test(m: &RpfilterMatch, view: &View<'_>) -> Answer {
     let state = view.state;
-    let Some(interface) = view.in_interface().filter(|name| *name != InterfaceName::LOOPBACK) else {
+    let interface = view.in_interface();
+    if view.is_sent_here() || interface == Some(InterfaceName::LOOPBACK) {
         return Answer::Yes.negate(m.invert);
-    };
+    }
     let routing = view.host.routing();
     let unknown = || {
-        let text = if m.loose {
-            format!("there is a route back to {}", state.src)
-        } else {
-            format!("the way back to {} is by `{interface}`", state.src)
+        let text = match interface {
+            _ if m.loose => format!("there is a route back to {}", state.src),
+            Some(name) => format!("the way back to {} is by `{name}`", state.src),
+            None => format!("the way back to {} is by the interface it came by", state.src),
         };
         view.ask(Question::Opaque { text, seen: state.rewrites })
     };
@@ -28,7 +29,10 @@ pub(super) fn test(m: &RpfilterMatch, view: &View<'_>) -> Answer {
         let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface: InterfaceName::LOOPBACK };
         match routing.route(&key) {
             Routed::Forward(_) if m.loose => Answer::Yes,
-            Routed::Forward(hop) => hop.interface.map_or_else(unknown, |out| (out == interface).into()),
+            Routed::Forward(hop) => match (hop.interface, interface) {
+                (Some(out), Some(came_by)) => (out == came_by).into(),
+                _ => unknown(),
+            },
             Routed::Local => m.accept_local.into(),
             Routed::Broadcast | Routed::Refused(_) => Answer::No,
             Routed::Unknown => unknown(),

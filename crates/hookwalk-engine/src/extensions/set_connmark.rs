@@ -1,12 +1,11 @@
 use hookwalk_parser::extensions::{ConnmarkAction, ConnmarkTarget};
 
 use super::Effect;
-use crate::packet::PacketState;
 use crate::state::State;
 
 /// A packet without connection has nothing to copy from or to (kernel: `net/netfilter/xt_connmark.c`).
 pub(super) fn apply(t: ConnmarkTarget, state: &mut State) -> Effect {
-    if state.tracking != PacketState::New {
+    if !state.has_connection() {
         return Effect::Continue;
     }
     match t.action {

@@ -1,6 +1,7 @@
 //! A packet under way: where it is, what happened to it, and what is known or assumed about it.
 
 mod answer;
+mod connection;
 mod facts;
 mod granted;
 mod lists;
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 use hookwalk_parser::types::PortRange;
 
 pub(crate) use answer::Answer;
+pub(crate) use connection::{Connection, ReplyTuple};
 pub(crate) use facts::{Facts, QuestionId};
 pub(crate) use granted::{Granted, GrantedSet};
 pub(crate) use lists::{List, Lists};
@@ -39,6 +41,12 @@ pub(crate) struct State {
     pub(crate) mark_at_table: u32,
     pub(crate) connmark: u32,
     pub(crate) tracking: PacketState,
+    /// Behind table raw; before, conntrack has not seen the packet.
+    pub(crate) tracked: bool,
+    /// The packet under way, which for later packets of a connection is not the one walked first.
+    pub(crate) packet: PacketId,
+    /// The connection it belongs to, for later packets.
+    pub(crate) connection: Option<ConnectionId>,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
     /// A target `SET` met on the way: the contents told are no longer those of the sets.
@@ -53,8 +61,8 @@ pub(crate) struct State {
     pub(crate) rewrites: u32,
     /// Locally sent and routed to this node itself: it enters again by `lo`.
     pub(crate) looped_back: bool,
-    pub(crate) in_interface: Option<InterfaceName>,
-    pub(crate) out: OutInterface,
+    pub(crate) in_interface: Interface,
+    pub(crate) out: Interface,
     /// The route chosen last; `out` follows it at the next hook that looks again.
     pub(crate) route: Option<Chosen>,
     /// The last accepting rule or policy of table filter.
@@ -70,10 +78,10 @@ pub(crate) struct State {
     pub(crate) missing: List,
 }
 
-/// The interface that `-o` sees.
+/// The interface that `-i` or `-o` sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum OutInterface {
-    /// Not routed yet, or delivered here.
+pub(crate) enum Interface {
+    /// In: sent here. Out: not routed yet, or delivered here.
     None,
     Known(InterfaceName),
     Unknown,
@@ -84,15 +92,15 @@ pub(crate) enum OutInterface {
 pub(crate) struct Chosen {
     pub(crate) to_this_node: bool,
     pub(crate) via: Option<IpAddr>,
-    pub(crate) out: OutInterface,
+    pub(crate) out: Interface,
 }
 
 impl Chosen {
     pub(crate) const LOOPBACK: Chosen =
-        Chosen { to_this_node: true, via: None, out: OutInterface::Known(InterfaceName::LOOPBACK) };
+        Chosen { to_this_node: true, via: None, out: Interface::Known(InterfaceName::LOOPBACK) };
 
     pub(crate) fn forward(hop: NextHop) -> Chosen {
-        let out = hop.interface.map_or(OutInterface::Unknown, OutInterface::Known);
+        let out = hop.interface.map_or(Interface::Unknown, Interface::Known);
         Chosen { to_this_node: false, via: hop.via, out }
     }
 }
@@ -137,7 +145,20 @@ pub(crate) struct InChain {
     pub(crate) draws: u8,
 }
 
+/// The index of a packet of the walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PacketId(pub(crate) u32);
+
+/// The index of a connection of the walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectionId(pub(crate) u32);
+
 impl State {
+    /// Whether it belongs to a connection, by what conntrack knows at this point.
+    pub(crate) fn has_connection(&self) -> bool {
+        self.tracked && !matches!(self.tracking, PacketState::Invalid | PacketState::Untracked)
+    }
+
     /// The field that a question about the source port is about.
     pub(crate) fn source_port_field(&self) -> Field {
         if self.sport_range.is_some() { Field::DrawnPort { source: true } } else { Field::SourcePort }

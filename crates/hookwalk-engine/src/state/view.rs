@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::{Answer, Facts, OutInterface, State};
+use super::{Answer, Connection, Facts, Interface, ReplyTuple, State};
 use crate::host::{Host, InterfaceAddress, RouteKey, Routed, Scope};
 use crate::packet::{InterfaceName, Packet};
 use crate::program::{Hook, RuleId};
@@ -10,8 +10,13 @@ use crate::question::Question;
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) host: &'a Host,
+    /// The packet under way.
     pub(crate) packet: &'a Packet,
+    /// The first packet of its connection.
+    pub(crate) first: &'a Packet,
     pub(crate) state: &'a State,
+    /// What the first packet of its connection came to, for later packets.
+    pub(crate) connection: Option<&'a Connection>,
     pub(crate) facts: &'a Facts,
     pub(crate) hook: Hook,
     pub(crate) rule_id: RuleId,
@@ -31,20 +36,42 @@ impl View<'_> {
         }
     }
 
+    /// The answers that the connection expects: as far as the first packet has come, or as later packets
+    /// find them settled.
+    pub(crate) fn reply_tuple(&self) -> ReplyTuple {
+        match self.connection {
+            Some(known) => {
+                ReplyTuple { src: known.dst, sport: known.dport, dst: known.src, dport: known.sport }
+            }
+            None => {
+                let state = self.state;
+                ReplyTuple { src: state.dst, sport: state.dport, dst: state.src, dport: state.sport }
+            }
+        }
+    }
+
     /// Whether it is a fragment without the header of the upper layer.
     pub(crate) fn is_later_fragment(&self) -> bool {
         self.packet.fragment_offset > 0
     }
 
-    /// The interface that `-i` sees: none for packets sent here.
+    /// The interface that `-i` sees, where it is known: none for packets sent here.
     pub(crate) fn in_interface(&self) -> Option<InterfaceName> {
-        self.state.in_interface.filter(|_| self.hook != Hook::Output)
+        match self.state.in_interface {
+            Interface::Known(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether a local process sent it, and it has not come in again by `lo`.
+    pub(crate) fn is_sent_here(&self) -> bool {
+        self.state.in_interface == Interface::None
     }
 
     /// The interface that `-o` sees, where it is known.
     pub(crate) fn out_interface(&self) -> Option<InterfaceName> {
         match self.state.out {
-            OutInterface::Known(name) => Some(name),
+            Interface::Known(name) => Some(name),
             _ => None,
         }
     }

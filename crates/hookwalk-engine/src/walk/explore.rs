@@ -1,4 +1,5 @@
 use super::Limits;
+use super::later::Later;
 use super::way::{End, Turn, Way};
 use crate::program::RuleId;
 use crate::state::QuestionId;
@@ -41,7 +42,14 @@ pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Option<Tree> {
             return None;
         }
         let node = match way.advance(state) {
-            Turn::End(state, end) => Node::End(Box::new((state, end))),
+            Turn::End(state, end) => match way.later(&state, &end) {
+                Later::Nothing => Node::End(Box::new((state, end))),
+                Later::Packet(next) => {
+                    pending.push((at, next));
+                    continue;
+                }
+                Later::Unknown(state, end) => Node::End(Box::new((state, end))),
+            },
             Turn::Draw { numerator, yes, no } => {
                 let certain = hookwalk_parser::extensions::StatisticProbability::DENOMINATOR;
                 let no = (numerator < certain).then(|| tree.add(&mut pending, no));

@@ -11,12 +11,13 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::Limits;
+use super::later::Later;
 use super::way::{End, Turn, Way};
 use crate::probability::Probability;
 use crate::program::{Hook, RuleId};
 use crate::state::List;
 use crate::state::QuestionId;
-use crate::state::{At, InChain, State};
+use crate::state::{At, InChain, Interface, State};
 
 /// One way in which the unknown can turn out, and the ends under it.
 pub(super) struct World {
@@ -102,7 +103,11 @@ impl Merged<'_, '_> {
                 continue;
             }
             match self.way.advance(state) {
-                Turn::End(state, end) => frame.exit(Exit::Ended(state, end), weight),
+                Turn::End(state, end) => match self.way.later(&state, &end) {
+                    Later::Nothing => frame.exit(Exit::Ended(state, end), weight),
+                    Later::Packet(next) => frame.add(next, weight),
+                    Later::Unknown(state, end) => frame.exit(Exit::Ended(state, end), weight),
+                },
                 Turn::Returned(state) => frame.exit(Exit::Returned(state), weight),
                 Turn::Draw { numerator, yes, no } => {
                     frame.add(yes, weight.draw(numerator));
@@ -195,12 +200,13 @@ fn progress(state: &State) -> (u8, u32) {
         Hook::Forward | Hook::Input => 60,
         Hook::Postrouting => 20,
     };
-    let again = if state.in_interface.is_some() && !state.looped_back { 80 } else { 0 };
+    let later = if state.connection.is_some() { 120 } else { 0 };
+    let again = later + if state.in_interface != Interface::None && !state.looped_back { 80 } else { 0 };
     match state.at {
-        At::RouteOut => (0, 0),
+        At::RouteOut => (later, 0),
         At::Table(at, table) => (again + hook(at) + 2 * table as u8, 0),
         At::Rule(InChain { hook: at, rule, .. }) => (again + hook(at) + 10, rule.0),
-        At::RerouteMark | At::RerouteDnat => (12, 0),
+        At::RerouteMark | At::RerouteDnat => (later + 12, 0),
         At::RouteIn => (again + 50, 0),
         At::Done => (again + 79, 0),
     }

@@ -5,6 +5,7 @@
 
 mod cases;
 mod explore;
+mod later;
 mod merged;
 mod report;
 mod routing;
@@ -16,7 +17,7 @@ use hookwalk_parser::Dump;
 
 use crate::host::Host;
 use crate::outcome::Walk;
-use crate::packet::Packet;
+use crate::packet::{Packet, PacketState};
 use crate::program::{Program, RuleId};
 use crate::state::{Facts, GrantedSet, List, Lists};
 
@@ -49,6 +50,12 @@ pub(crate) fn walk(dumps: &[Dump], host: &Host, program: &Program, packet: &Pack
         host,
         program,
         packet,
+        packets: vec![*packet],
+        connections: Vec::new(),
+        later: match packet.state {
+            later @ (PacketState::Second | PacketState::Established | PacketState::Reply) => Some(later),
+            _ => None,
+        },
         facts: Facts::default(),
         path: Lists::default(),
         rules: Lists::default(),

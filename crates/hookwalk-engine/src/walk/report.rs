@@ -10,7 +10,7 @@ use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk
 use crate::probability::Probability;
 use crate::program::{ChainId, RuleId};
 use crate::state::QuestionId;
-use crate::state::{Decider, OutInterface, State};
+use crate::state::{Decider, Interface, State};
 
 pub(super) fn walk(way: &Way<'_>, tree: &Tree, (cases, weights): (Vec<CaseNodes>, Weights)) -> Walk {
     let case = |case: &CaseNodes| Case {
@@ -84,9 +84,9 @@ impl Way<'_> {
             decided_by: end.decided_by.and_then(|decider| self.decider_ref(decider)),
             dnat_by: state.dnat_by.and_then(|rule| self.rule_ref(rule)),
             snat_by: state.snat_by.and_then(|rule| self.rule_ref(rule)),
-            in_interface: self.packet.in_interface,
+            in_interface: self.packet_of(state).in_interface,
             out_interface: match state.out {
-                OutInterface::Known(name) => Some(name),
+                Interface::Known(name) => Some(name),
                 _ => None,
             },
             src: (!state.src_unknown).then_some(state.src),

@@ -11,12 +11,12 @@ use crate::packet::InterfaceName;
 use crate::program::{Hook, TableName};
 use crate::question::{Field, Question, Ranges};
 use crate::state::Granted;
-use crate::state::{At, Chosen, OutInterface, State};
+use crate::state::{At, Chosen, Interface, State};
 
 impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
     pub(super) fn route_in(&mut self, mut state: State) -> Move {
-        let by_loopback = state.in_interface == Some(InterfaceName::LOOPBACK);
+        let by_loopback = state.in_interface == Interface::Known(InterfaceName::LOOPBACK);
         if !by_loopback && let Some(reason) = self.martian(&state) {
             return lost(state, End::not_routed(reason));
         }
@@ -25,7 +25,7 @@ impl Way<'_> {
             Err(turn) => return Move::Turn(turn),
         };
         if to_this_node {
-            state.route = Some(Chosen { to_this_node: true, via: None, out: OutInterface::None });
+            state.route = Some(Chosen { to_this_node: true, via: None, out: Interface::None });
             return Move::On(State { at: At::Table(Hook::Input, TableName::Mangle), ..state });
         }
         if is_multicast(state.dst) {
@@ -38,7 +38,10 @@ impl Way<'_> {
         if !self.host.sysctls.forwarding() {
             return lost(state, End::not_routed("forwarding is off"));
         }
-        let in_interface = state.in_interface.unwrap_or(InterfaceName::LOOPBACK);
+        let in_interface = match state.in_interface {
+            Interface::Known(name) => name,
+            _ => InterfaceName::LOOPBACK,
+        };
         let chosen = match self.next_hop(&state, in_interface) {
             Ok(chosen) => chosen,
             Err(reason) => return lost(state, End::not_routed(reason)),
@@ -82,7 +85,7 @@ impl Way<'_> {
     /// the old one.
     pub(super) fn reroute_dnat(&mut self, mut state: State) -> Move {
         let at = At::Table(Hook::Output, TableName::Filter);
-        if state.dst == self.packet.dst {
+        if state.dst == self.packet_of(&state).dst {
             return Move::On(State { at, ..state });
         }
         match self.reroute(&state) {
@@ -136,7 +139,7 @@ impl Way<'_> {
 
     /// Whether the destination is this node, broadcasts included.
     fn is_to_this_node(&mut self, state: &State) -> Result<bool, Turn> {
-        let sent_here = state.in_interface.is_none();
+        let sent_here = state.in_interface == Interface::None;
         match self.host.address_type(state.dst) {
             Some(AddressType::Local | AddressType::Anycast) => Ok(true),
             Some(AddressType::Broadcast) => Ok(!sent_here),

@@ -15,16 +15,19 @@
 //!   forwarded, sent             to this node itself: in again by lo, without nat
 //! ```
 
+use std::net::IpAddr;
+
+use hookwalk_parser::types::{InterfacePattern, Negatable};
 use hookwalk_parser::{Dump, Rule};
 
 use crate::extensions::{self, Effect};
 use crate::host::Host;
 use crate::outcome::{Place, Verdict};
-use crate::packet::{Packet, PacketState};
+use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Entry, Go, Hook, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::GrantedSet;
-use crate::state::{Answer, At, Chosen, Decider, InChain, OutInterface, State, View};
+use crate::state::{Answer, At, Chosen, Connection, Decider, InChain, Interface, PacketId, State, View};
 use crate::state::{Facts, QuestionId};
 use crate::state::{List, Lists};
 
@@ -33,7 +36,13 @@ pub(crate) struct Way<'e> {
     pub(crate) dumps: &'e [Dump],
     pub(crate) host: &'e Host,
     pub(crate) program: &'e Program,
+    /// The packet asked about, the first of its connection.
     pub(crate) packet: &'e Packet,
+    /// Every packet under way: the first, and one for each later one that follows an outcome of it.
+    pub(crate) packets: Vec<Packet>,
+    pub(crate) connections: Vec<Connection>,
+    /// Which later packet is asked about.
+    pub(crate) later: Option<PacketState>,
     pub(crate) facts: Facts,
     pub(crate) path: Lists<PathStep>,
     pub(crate) rules: Lists<RuleId>,
@@ -137,9 +146,15 @@ enum Judgement {
 }
 
 impl Way<'_> {
-    /// The packet before its first hook.
+    /// The first packet before its first hook.
     pub(crate) fn start(&self) -> State {
-        let packet = self.packet;
+        let start = Self::start_of(PacketId(0), self.packet);
+        State { tracking: if self.later.is_some() { PacketState::New } else { self.packet.state }, ..start }
+    }
+
+    /// A packet before its first hook.
+    pub(super) fn start_of(id: PacketId, packet: &Packet) -> State {
+        let in_interface = Self::arrives_by(packet);
         State {
             src: packet.src,
             dst: packet.dst,
@@ -152,6 +167,9 @@ impl Way<'_> {
             mark_at_table: packet.mark,
             connmark: packet.connmark,
             tracking: packet.state,
+            tracked: false,
+            packet: id,
+            connection: None,
             ttl: packet.ttl,
             tos: packet.tos,
             sets_changed: false,
@@ -162,19 +180,29 @@ impl Way<'_> {
             snat_by: None,
             rewrites: 0,
             looped_back: false,
-            in_interface: packet.in_interface,
-            out: OutInterface::None,
+            in_interface,
+            out: Interface::None,
             route: None,
             accepted_by: None,
-            at: match packet.in_interface {
-                Some(_) => At::Table(Hook::Prerouting, TableName::Raw),
-                None => At::RouteOut,
-            },
+            at: Self::entry_of(in_interface),
             path: List::EMPTY,
             maybe: List::EMPTY,
             facts: List::EMPTY,
             missing: List::EMPTY,
         }
+    }
+
+    pub(super) fn arrives_by(packet: &Packet) -> Interface {
+        packet.in_interface.map_or(Interface::None, Interface::Known)
+    }
+
+    /// The packet under way.
+    pub(super) fn packet_of(&self, state: &State) -> &Packet {
+        self.packets.get(state.packet.0 as usize).unwrap_or(self.packet)
+    }
+
+    fn connection_of(&self, state: &State) -> Option<&Connection> {
+        self.connections.get(state.connection?.0 as usize)
     }
 
     /// Walks on to the next end or fork.
@@ -197,10 +225,18 @@ impl Way<'_> {
         }
     }
 
+    /// Into a table. nat is asked for the first packet of a connection only, and not when it comes in
+    /// again by lo; later packets get the connection's mapping there.
     fn enter(&mut self, mut state: State, hook: Hook, table: TableName) -> Move {
         state.mark_at_table = state.mark;
-        if table == TableName::Nat && !Self::asks_nat(&state) {
-            return Self::behind(state, hook, table);
+        state.tracked |= table != TableName::Raw;
+        if table == TableName::Nat {
+            if let Some(connection) = state.connection {
+                return Self::behind(self.map(state, connection, hook), hook, table);
+            }
+            if state.tracking != PacketState::New || state.looped_back {
+                return Self::behind(state, hook, table);
+            }
         }
         match self.program.entry(table, hook) {
             Entry::Empty => Self::behind(state, hook, table),
@@ -220,11 +256,6 @@ impl Way<'_> {
                 Move::On(State { at: At::Rule(place), ..state })
             }
         }
-    }
-
-    /// nat is asked for the first packet of a connection only, and not when it comes in again by lo.
-    fn asks_nat(state: &State) -> bool {
-        state.tracking == PacketState::New && !state.looped_back
     }
 
     fn note(&mut self, state: &mut State, kind: PathKind) {
@@ -326,32 +357,32 @@ impl Way<'_> {
         let view = self.view(state, place);
         let mut asked = None;
         let mut draws_left = place.draws;
-        if let Some(wanted) = base.in_interface {
-            // A packet that came by no interface has the empty name there.
-            let name = view.in_interface();
-            if !wanted.holds(|pattern| pattern.matches(name.as_ref().map_or(b"", |n| n.as_bytes()))) {
-                return Judgement::No;
-            }
+        let mut holds =
+            |wanted: Option<Negatable<InterfacePattern>>, interface: Interface, other_end: IpAddr| {
+                let Some(wanted) = wanted else { return true };
+                let holds = match interface {
+                    // A packet without the interface has the empty name there.
+                    Interface::None => Some(wanted.value.matches(b"")),
+                    Interface::Known(name) => Some(wanted.value.matches(name.as_bytes())),
+                    Interface::Unknown => {
+                        let question = Question::LeavesBy { dst: other_end, interface: wanted.value };
+                        let known = view.known(&question);
+                        if known.is_none() {
+                            asked = Some(question);
+                        }
+                        known
+                    }
+                };
+                holds != Some(wanted.negated)
+            };
+        // An answer comes in where packets to its sender leave.
+        if !holds(base.in_interface, state.in_interface, view.packet.src)
+            || !holds(base.out_interface, state.out, state.dst)
+        {
+            return Judgement::No;
         }
         if base.fragment.is_some_and(|wanted| view.is_later_fragment() == wanted.negated) {
             return Judgement::No;
-        }
-        if let Some(wanted) = base.out_interface {
-            let holds = match state.out {
-                OutInterface::None => Some(wanted.value.matches(b"")),
-                OutInterface::Known(name) => Some(wanted.value.matches(name.as_bytes())),
-                OutInterface::Unknown => {
-                    let question = Question::LeavesBy { dst: state.dst, interface: wanted.value };
-                    let known = view.known(&question);
-                    if known.is_none() {
-                        asked = Some(question);
-                    }
-                    known
-                }
-            };
-            if holds == Some(wanted.negated) {
-                return Judgement::No;
-            }
         }
         let mut draw = None;
         for candidate in &rule.matches {
@@ -373,8 +404,10 @@ impl Way<'_> {
     fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
         View {
             host: self.host,
-            packet: self.packet,
+            packet: self.packet_of(state),
+            first: self.packet,
             state,
+            connection: self.connection_of(state),
             facts: &self.facts,
             hook: place.hook,
             rule_id: place.rule,
@@ -499,15 +532,15 @@ impl Way<'_> {
 
     fn leave(mut state: State) -> Move {
         let route = state.route.unwrap_or(Chosen::LOOPBACK);
-        let arrived = state.in_interface.is_some();
+        let arrived = state.in_interface != Interface::None;
         if !route.to_this_node {
             let verdict = if arrived { Verdict::Forwarded } else { Verdict::Sent };
             return Move::Turn(Turn::End(state, End::delivered(verdict, &state)));
         }
         if !arrived && !state.looped_back {
             state.looped_back = true;
-            state.in_interface = Some(crate::packet::InterfaceName::LOOPBACK);
-            state.out = OutInterface::None;
+            state.in_interface = Interface::Known(InterfaceName::LOOPBACK);
+            state.out = Interface::None;
             return Move::On(State { at: At::Table(Hook::Prerouting, TableName::Raw), ..state });
         }
         Move::Turn(Turn::End(state, End::delivered(Verdict::Local, &state)))

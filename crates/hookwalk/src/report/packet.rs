@@ -118,7 +118,7 @@ pub enum BadPacket {
         field: &'static str,
     },
     /// A state that is understood and not walked yet.
-    #[error("state `{state}` is not built yet: expected new, invalid or untracked")]
+    #[error("state `{state}` is not built yet: expected new, second, established, reply, invalid or untracked")]
     NotBuilt {
         /// The state given.
         state: String,
@@ -194,7 +194,10 @@ impl PacketReport {
                 "new" => PacketState::New,
                 "invalid" => PacketState::Invalid,
                 "untracked" => PacketState::Untracked,
-                "second" | "established" | "reply" | "related" => {
+                "second" => PacketState::Second,
+                "established" => PacketState::Established,
+                "reply" => PacketState::Reply,
+                "related" => {
                     return Err(BadPacket::NotBuilt { state: state.clone() });
                 }
                 _ => {
@@ -236,6 +239,9 @@ fn protocol_name(protocol: Protocol) -> String {
 const fn state_name(state: PacketState) -> &'static str {
     match state {
         PacketState::New => "new",
+        PacketState::Second => "second",
+        PacketState::Established => "established",
+        PacketState::Reply => "reply",
         PacketState::Invalid => "invalid",
         PacketState::Untracked => "untracked",
     }
