@@ -15,7 +15,7 @@ mod model;
 
 use std::collections::BTreeMap;
 
-use hookwalk_engine::Engine;
+use hookwalk_engine::{Engine, PacketState};
 use hookwalk_testkit::kernel::{Backend, Injection, Namespace};
 use hookwalk_testkit::packets::aimed_at;
 use hookwalk_testkit::ruleset::Ruleset;
@@ -25,11 +25,67 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
 }
 
+fn has_kernel() -> bool {
+    let Some(reason) = Namespace::missing() else { return true };
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "cannot ask the kernel: {reason}");
+    eprintln!("skipped: {reason}");
+    false
+}
+
+/// The later packets of connections: the first sent again, the answer to it, and the first after that.
+#[test]
+fn later_packets_walk_as_in_linux() {
+    if !has_kernel() {
+        return;
+    }
+    let first = setting("HOOKWALK_SEED", 1);
+    let rulesets = setting("HOOKWALK_RULESETS", 40);
+    let topology = Topology::default();
+    let host = model::host(&topology);
+    let nodes = Backend::ALL.map(|backend| (backend, Namespace::open(&topology).unwrap()));
+    let mut differences = Vec::new();
+    let mut compared = BTreeMap::<&str, usize>::new();
+    for seed in first..first + rulesets {
+        let ruleset = Ruleset::random(seed, &topology);
+        let specs = aimed_at(&ruleset, &topology, seed, 15);
+        for (backend, node) in &nodes {
+            node.load(*backend, &ruleset.to_string()).unwrap();
+            let engine =
+                Engine::new(vec![hookwalk_parser::parse(node.save(*backend).unwrap())], host.clone());
+            for spec in &specs {
+                node.forget_connections().unwrap();
+                let opened = node.send_within_session(Injection::of(spec)).unwrap();
+                let Some(reply) = model::reply(spec, &opened, &topology) else { continue };
+                let again = model::established(spec);
+                for (state, name, sent) in [
+                    (PacketState::Second, "second", spec),
+                    (PacketState::Reply, "reply", &reply),
+                    (PacketState::Established, "established", &again),
+                ] {
+                    let seen = node.send_within_session(Injection::of(sent)).unwrap();
+                    let mut packet = model::packet(spec);
+                    packet.state = state;
+                    let walk = engine.walk(&packet).unwrap();
+                    *compared.entry(name).or_default() += 1;
+                    if let Err(why) = compare::same(sent, &seen, *backend, &walk) {
+                        differences
+                            .push(format!("seed {seed}, {backend:?}, {name} of {spec}: {why}\n{ruleset}"));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{compared:?}, {} differences", differences.len());
+    for difference in differences.iter().skip(1).take(9) {
+        eprintln!("{}\n", difference.split("\n*").next().unwrap_or_default());
+    }
+    assert!(differences.is_empty(), "{} differ; the first:\n{}", differences.len(), differences[0]);
+}
+
 #[test]
 fn the_walk_is_what_linux_does() {
-    if let Some(reason) = Namespace::missing() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "cannot ask the kernel: {reason}");
-        eprintln!("skipped: {reason}");
+    if !has_kernel() {
         return;
     }
     let first = setting("HOOKWALK_SEED", 1);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use hookwalk_engine::{Host, InterfaceAddress, NextHop, Packet, PacketState, Route, RouteKind};
 use hookwalk_parser::types::{Protocol, TcpFlags};
+use hookwalk_testkit::kernel::{Observation, Verdict};
 use hookwalk_testkit::packets::{PacketSpec, flag, icmp, proto};
 use hookwalk_testkit::topology::{Hop, Topology};
 
@@ -75,4 +76,48 @@ fn state(spec: &PacketSpec) -> PacketState {
         _ => true,
     };
     if tracked { PacketState::New } else { PacketState::Invalid }
+}
+
+/// The answer to a packet that got through and opened a connection: from where it came out, to where
+/// that came from.
+///
+/// Nobody answers from the broadcast address that he was asked by, or to a group that cannot have asked.
+pub(crate) fn reply(spec: &PacketSpec, seen: &Observation, topology: &Topology) -> Option<PacketSpec> {
+    let out = match &seen.verdict {
+        Verdict::Forwarded { interface } | Verdict::Sent { interface } => Some(interface.clone()),
+        Verdict::Local { .. } => None,
+        _ => return None,
+    };
+    if state(spec) != PacketState::New {
+        return None;
+    }
+    let arrived = seen.decoded()?;
+    let is_broadcast =
+        arrived.dst.is_broadcast() || topology.subnets().any(|subnet| subnet.last() == arrived.dst);
+    if is_broadcast || spec.src.is_multicast() {
+        return None;
+    }
+    let mut reply = PacketSpec {
+        in_iface: out,
+        src: arrived.dst,
+        dst: arrived.src,
+        sport: arrived.dport,
+        dport: arrived.sport,
+        ttl: 64,
+        ..spec.clone()
+    };
+    if spec.proto == proto::TCP && spec.flags == flag::SYN {
+        reply.flags = flag::SYN | flag::ACK;
+    }
+    if spec.proto == proto::ICMP {
+        reply.icmp_type =
+            if spec.icmp_type == icmp::ECHO_REQUEST { icmp::ECHO_REPLY } else { spec.icmp_type + 1 };
+    }
+    Some(reply)
+}
+
+/// The packet as it goes on once there was an answer.
+pub(crate) fn established(spec: &PacketSpec) -> PacketSpec {
+    let flags = if spec.proto == proto::TCP && spec.flags == flag::SYN { flag::ACK } else { spec.flags };
+    PacketSpec { flags, ..spec.clone() }
 }
