@@ -181,6 +181,9 @@ impl Printer<'_> {
         match (&outcome.snat_by, outcome.masquerade) {
             (Some(rule), true) => writeln!(out, "  masqueraded by {}", self.named(rule))?,
             (Some(rule), false) => writeln!(out, "  source rewritten by {}", self.named(rule))?,
+            (None, _) if outcome.verdict == Verdict::Unknown => {
+                writeln!(out, "  not masqueraded as far as it was followed")?;
+            }
             (None, _) => writeln!(out, "  not masqueraded")?,
         }
         if let Some(rule) = &outcome.decided_by {
@@ -189,8 +192,8 @@ impl Printer<'_> {
         if let Some(reason) = &outcome.reason {
             writeln!(out, "  because {reason}")?;
         }
-        for missing in &outcome.not_in_dump {
-            writeln!(out, "  {OPEN}not in the dump{OPEN:#}: {missing}")?;
+        if !outcome.not_in_dump.is_empty() {
+            writeln!(out, "  {OPEN}not in the dump{OPEN:#}: {}", outcome.not_in_dump.join(", "))?;
         }
         if !outcome.maybe_rules.is_empty() {
             let rules: Vec<String> = outcome.maybe_rules.iter().map(|rule| self.named(rule)).collect();

@@ -9,7 +9,6 @@ use super::explore::{Node, NodeId, Tree};
 use super::way::{PathKind, Way};
 use crate::probability::Probability;
 use crate::program::RuleId;
-use crate::state::List;
 use crate::state::QuestionId;
 
 /// One case, its outcomes newest first.
@@ -106,7 +105,7 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
             Node::Ask { question, asked_by, yes, no } => {
                 let (yes, no) = (take(Some(yes)), take(Some(no)));
                 let below_draw = weights.below_draw.get(at).copied().unwrap_or_default();
-                match merged(way, tree, &weights, &yes, &no) {
+                match merged(tree, &weights, &yes, &no) {
                     Some(merged) => merged,
                     None => {
                         let yes =
@@ -204,20 +203,12 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>) -> Vec<CaseNodes
 }
 
 /// The cases without the question, when its answer makes no difference to verdict, rewrite or mark.
-fn merged(
-    way: &Way<'_>,
-    tree: &Tree,
-    weights: &Weights,
-    yes: &[CaseNodes],
-    no: &[CaseNodes],
-) -> Option<Vec<CaseNodes>> {
+fn merged(tree: &Tree, weights: &Weights, yes: &[CaseNodes], no: &[CaseNodes]) -> Option<Vec<CaseNodes>> {
     if yes.len() != no.len() {
         return None;
     }
     let same_leaf = |a: &Leaf, b: &Leaf| {
-        a.assume == b.assume
-            && weights.of(a.node) == weights.of(b.node)
-            && same_result(way, tree, a.node, b.node)
+        a.assume == b.assume && weights.of(a.node) == weights.of(b.node) && same_result(tree, a.node, b.node)
     };
     let same_case = |a: &CaseNodes, b: &CaseNodes| {
         a.assume == b.assume
@@ -239,22 +230,25 @@ fn merged(
 }
 
 /// Whether two ends differ in nothing but the rules on the way.
-fn same_result(way: &Way<'_>, tree: &Tree, a: NodeId, b: NodeId) -> bool {
+fn same_result(tree: &Tree, a: NodeId, b: NodeId) -> bool {
     let (Some(Node::End(a)), Some(Node::End(b))) = (tree.nodes.get(a), tree.nodes.get(b)) else {
         return false;
     };
     let ((a, a_end), (b, b_end)) = (&**a, &**b);
+    // Where the dump lacks something the verdict is unknown, and how the way would have gone on is idle.
+    let both_lack = !a.missing.is_empty() && !b.missing.is_empty();
     let same_end = a_end.verdict == b_end.verdict
         && a_end.place == b_end.place
         && a_end.reject_with == b_end.reject_with
-        && a_end.reason == b_end.reason;
-    let missing = |list: List| way.missing.to_vec(list);
-    same_end
+        && a_end.reason == b_end.reason
+        && a.out == b.out
+        && a.missing.is_empty()
+        && b.missing.is_empty();
+    (both_lack || same_end)
         && (a.src, a.dst, a.sport, a.dport, a.mark) == (b.src, b.dst, b.sport, b.dport, b.mark)
         && (a.sport_range, a.dport_range, a.src_unknown) == (b.sport_range, b.dport_range, b.src_unknown)
         && (a.dnat, a.snat, a.masquerade) == (b.dnat, b.snat, b.masquerade)
-        && (a.dnat_by, a.snat_by, a.connmark, a.out) == (b.dnat_by, b.snat_by, b.connmark, b.out)
-        && missing(a.missing) == missing(b.missing)
+        && (a.dnat_by, a.snat_by, a.connmark) == (b.dnat_by, b.snat_by, b.connmark)
 }
 
 /// The rules of a path that every way that led to the same end met, in order, and the others.

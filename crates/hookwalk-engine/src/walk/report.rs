@@ -60,7 +60,14 @@ impl Way<'_> {
             Some(Node::End(other)) => other.1.decided_by == end.decided_by,
             _ => true,
         });
-        let outcome = self.outcome_at(state, end, weights.of(leaf.node));
+        let mut outcome = self.outcome_at(state, end, weights.of(leaf.node));
+        for node in &leaf.alike {
+            if let Some(Node::End(other)) = tree.nodes.get(*node) {
+                let lacks = self.not_in_dump(&other.0);
+                outcome.not_in_dump.extend(lacks);
+            }
+        }
+        outcome.not_in_dump = in_order_once(outcome.not_in_dump);
         Some(Outcome {
             assume: self.assumptions(&leaf.assume),
             decided_by: outcome.decided_by.filter(|_| decided_alike),
@@ -72,9 +79,7 @@ impl Way<'_> {
 
     /// What a state at its end tells, apart from the rules on its way.
     fn outcome_at(&self, state: &State, end: &End, probability: Probability) -> Outcome {
-        let missing = self.missing.to_vec(state.missing);
-        let not_in_dump: Vec<String> =
-            missing.into_iter().filter_map(|missing| self.missing_text(missing)).collect();
+        let not_in_dump = self.not_in_dump(state);
         let verdict = if not_in_dump.is_empty() { end.verdict } else { Verdict::Unknown };
         Outcome {
             probability,
@@ -106,6 +111,12 @@ impl Way<'_> {
             not_in_dump,
             reason: end.reason.clone(),
         }
+    }
+
+    /// What the dump lacked on the way, in words.
+    fn not_in_dump(&self, state: &State) -> Vec<String> {
+        let missing = self.missing.to_vec(state.missing);
+        missing.into_iter().filter_map(|missing| self.missing_text(missing)).collect()
     }
 
     fn step(&self, step: PathStep) -> Option<WalkStep> {
@@ -157,4 +168,15 @@ impl Way<'_> {
     fn defaults(&self) -> Vec<String> {
         self.granted.iter().map(|granted| granted.text(self.packet.src)).collect()
     }
+}
+
+/// Each text once, where it stands first.
+fn in_order_once(texts: Vec<String>) -> Vec<String> {
+    let mut once: Vec<String> = Vec::with_capacity(texts.len());
+    for text in texts {
+        if !once.contains(&text) {
+            once.push(text);
+        }
+    }
+    once
 }
