@@ -1,6 +1,6 @@
 use hookwalk_parser::extensions::Target;
 use hookwalk_parser::types::{Family, Text};
-use hookwalk_parser::{Chain, Dump, Policy, Rule, Table, TableEnd};
+use hookwalk_parser::{Backend, Chain, Dump, Policy, Rule, Table, TableEnd};
 use rustc_hash::FxHashMap;
 
 use crate::graph::ChainGraph;
@@ -99,10 +99,45 @@ impl RuleId {
 pub(crate) struct Program {
     rules: Vec<Step>,
     chains: Vec<CompiledChain>,
-    /// Which chain a table has at a hook, by table and hook.
-    hooks: [[Entry; 5]; 5],
+    /// Which chains a table has at a hook, by table, hook and backend.
+    hooks: [[[Entry; BACKENDS]; 5]; 5],
     /// Which tables a dump has, at least in part.
     has_table: [bool; 5],
+    /// Whether a dump that tells no family was taken for one of this.
+    pub(crate) family_taken_for_granted: bool,
+}
+
+/// The two kernel interfaces, whose rules one node can have side by side.
+const BACKENDS: usize = 2;
+
+/// A table of a dump, and what is known of it.
+struct Source<'d> {
+    dump: usize,
+    at: usize,
+    table: &'d Table,
+    /// 0 for legacy and unknown, 1 for nft.
+    side: usize,
+    /// Whether its dump is whole.
+    whole: bool,
+    family_unknown: bool,
+}
+
+/// The tables of one family. A table without an address of its own is of the family of the table before
+/// it, or else of any that its dump names.
+fn sources(dumps: &[Dump], family: Family) -> Vec<Source<'_>> {
+    let mut sources = Vec::new();
+    for (number, dump) in dumps.iter().enumerate() {
+        let mut last = dump.tables().iter().find_map(|table| table.family);
+        for (at, table) in dump.tables().iter().enumerate() {
+            last = table.family.or(last);
+            if last.is_none_or(|known| known == family) {
+                let side = usize::from(table.backend == Some(Backend::Nft));
+                let (whole, family_unknown) = (dump.is_whole(), last.is_none());
+                sources.push(Source { dump: number, at, table, side, whole, family_unknown });
+            }
+        }
+    }
+    sources
 }
 
 /// What the dumps say of one table at one hook.
@@ -166,45 +201,38 @@ impl Program {
     /// Compiles what the dumps hold of one family.
     pub(crate) fn compile(dumps: &[Dump], family: Family, problems: &mut Vec<Problem>) -> Program {
         let mut program = Program::default();
-        let covers = |table: &Table| table.family.is_none_or(|known| known == family);
-        let whole = dumps.iter().any(|dump| dump.is_whole() && dump.tables().iter().any(covers));
-        for name in TableName::ALL {
-            // Of two tables of one name the later one holds: that is what restoring them leaves.
-            let found = dumps.iter().enumerate().rev().find_map(|(dump, d)| {
-                let is_it = |t: &&(usize, &Table)| t.1.name == name.name() && covers(t.1);
-                d.tables()
-                    .iter()
-                    .enumerate()
-                    .rev()
-                    .collect::<Vec<_>>()
-                    .iter()
-                    .find(is_it)
-                    .map(|&(at, t)| (dump, at, t))
-            });
-            match found {
-                Some((_, _, table)) if table.end == TableEnd::Incompatible => program.not_in_dump(name),
-                Some((dump, at, table)) => program.add_table(name, dump, at, table, problems),
-                None if whole => {}
-                None => program.not_in_dump(name),
+        let tables = sources(dumps, family);
+        program.family_taken_for_granted = tables.iter().any(|source| source.family_unknown);
+        let of_backend = |side: usize| tables.iter().filter(move |source| source.side == side);
+        for side in 0..BACKENDS {
+            // A backend that no dump is of has no rules; where there is no dump at all, nothing is known.
+            if of_backend(side).next().is_none() && (side > 0 || of_backend(1).next().is_some()) {
+                continue;
+            }
+            let whole = of_backend(side).any(|source| source.whole);
+            for name in TableName::ALL {
+                // Of two tables of one name the later one holds: that is what restoring them leaves.
+                match of_backend(side).rfind(|source| source.table.name == name.name()) {
+                    Some(source) if source.table.end == TableEnd::Incompatible => {
+                        program.not_in_dump(name, side);
+                    }
+                    Some(source) => program.add_table(name, source, problems),
+                    None if whole => {}
+                    None => program.not_in_dump(name, side),
+                }
             }
         }
         program
     }
 
-    fn not_in_dump(&mut self, name: TableName) {
+    fn not_in_dump(&mut self, name: TableName, side: usize) {
         for hook in Hook::ALL.into_iter().filter(|&hook| name.has_hook(hook)) {
-            self.set_entry(name, hook, Entry::NotInDump);
+            self.set_entry(name, hook, side, Entry::NotInDump);
         }
     }
 
-    fn add_table(
-        &mut self,
-        name: TableName,
-        dump: usize,
-        at: usize,
-        table: &Table,
-        problems: &mut Vec<Problem>,
-    ) {
+    fn add_table(&mut self, name: TableName, source: &Source<'_>, problems: &mut Vec<Problem>) {
+        let Source { dump, at, table, side, .. } = *source;
         let by_name: FxHashMap<&[u8], usize> =
             table.chains.iter().enumerate().map(|(chain, c)| (c.name.as_bytes(), chain)).collect();
         let graph = ChainGraph::new(table, &by_name);
@@ -221,7 +249,7 @@ impl Program {
                 None if matches!(table.end, TableEnd::Commit) => Entry::Empty,
                 None => Entry::NotInDump,
             };
-            self.set_entry(name, hook, entry);
+            self.set_entry(name, hook, side, entry);
         }
         for (number, chain) in table.chains.iter().enumerate() {
             let here = ChainId(base + id(number));
@@ -261,15 +289,15 @@ impl Program {
         }
     }
 
-    fn set_entry(&mut self, table: TableName, hook: Hook, entry: Entry) {
-        if let Some(place) = self.hooks.get_mut(table as usize).and_then(|hooks| hooks.get_mut(hook as usize))
-        {
+    fn set_entry(&mut self, table: TableName, hook: Hook, side: usize, entry: Entry) {
+        let hooks = self.hooks.get_mut(table as usize).and_then(|hooks| hooks.get_mut(hook as usize));
+        if let Some(place) = hooks.and_then(|sides| sides.get_mut(side)) {
             *place = entry;
         }
     }
 
-    /// What a table has at a hook.
-    pub(crate) fn entry(&self, table: TableName, hook: Hook) -> Entry {
+    /// What a table has at a hook: the legacy rules (or those of no known backend), and the nft ones.
+    pub(crate) fn entries(&self, table: TableName, hook: Hook) -> [Entry; BACKENDS] {
         self.hooks.get(table as usize).and_then(|hooks| hooks.get(hook as usize)).copied().unwrap_or_default()
     }
 

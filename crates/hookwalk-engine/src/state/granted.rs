@@ -13,6 +13,7 @@ pub(crate) enum Granted {
     RoutingRules,
     HasRoute,
     ForeignSource,
+    Family,
 }
 
 /// A set of these.
@@ -20,7 +21,7 @@ pub(crate) enum Granted {
 pub(crate) struct GrantedSet(u16);
 
 impl GrantedSet {
-    const ALL: [Granted; 11] = [
+    const ALL: [Granted; 12] = [
         Granted::Forwarding,
         Granted::NoRouteLocalnet,
         Granted::RecentEmpty,
@@ -32,6 +33,7 @@ impl GrantedSet {
         Granted::RoutingRules,
         Granted::HasRoute,
         Granted::ForeignSource,
+        Granted::Family,
     ];
 
     pub(crate) fn insert(&mut self, granted: Granted) {
@@ -58,6 +60,7 @@ impl Granted {
             Granted::NoOtherConnections => "no other connections",
             Granted::RoutingRules => "routing rules local, main, default",
             Granted::HasRoute => "every destination has a route",
+            Granted::Family => "rules that tell no family are of the packet's",
             Granted::ForeignSource => return format!("source {src} is another host's"),
         };
         text.to_owned()

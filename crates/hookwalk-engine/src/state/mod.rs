@@ -61,6 +61,10 @@ pub(crate) struct State {
     pub(crate) rewrites: u32,
     /// Locally sent and routed to this node itself: it enters again by `lo`.
     pub(crate) looped_back: bool,
+    /// The chain of the other backend that the packet meets next at this hook.
+    pub(crate) other_backend: Option<ChainId>,
+    /// Whether a NAT target has settled the mapping at this hook: the other backend is not asked then.
+    pub(crate) nat_settled: bool,
     pub(crate) in_interface: Interface,
     pub(crate) out: Interface,
     /// The route chosen last; `out` follows it at the next hook that looks again.
@@ -172,6 +176,7 @@ impl State {
     /// NAT set the destination; what is as before was no rewrite
     /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info` sets the status bit on a change only).
     pub(crate) fn rewritten_destination(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
+        self.nat_settled = true;
         if before != (self.dst, self.dport) || self.dport_range.is_some() {
             self.dnat = true;
             self.dnat_by = Some(rule);
@@ -181,6 +186,7 @@ impl State {
 
     /// NAT set the source; what is as before was no rewrite.
     pub(crate) fn rewritten_source(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
+        self.nat_settled = true;
         if before != (self.src, self.sport) || self.src_unknown || self.sport_range.is_some() {
             self.snat = true;
             self.rewrites += 1;

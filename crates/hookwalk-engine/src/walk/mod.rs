@@ -19,7 +19,7 @@ use crate::host::Host;
 use crate::outcome::Walk;
 use crate::packet::{Packet, PacketState};
 use crate::program::{Program, RuleId};
-use crate::state::{Facts, GrantedSet, List, Lists};
+use crate::state::{Facts, Granted, GrantedSet, List, Lists};
 
 /// How much of a walk is followed. Rulesets that people run stay far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,9 @@ pub(crate) fn walk(dumps: &[Dump], host: &Host, program: &Program, packet: &Pack
         merging: false,
         called: List::EMPTY,
     };
+    if program.family_taken_for_granted {
+        way.granted.insert(Granted::Family);
+    }
     way.called = way.calls.push(List::EMPTY, RuleId(0));
     match explore::explore(&mut way, limits) {
         Some(tree) => {

@@ -180,6 +180,8 @@ impl Way<'_> {
             snat_by: None,
             rewrites: 0,
             looped_back: false,
+            other_backend: None,
+            nat_settled: false,
             in_interface,
             out: Interface::None,
             route: None,
@@ -234,28 +236,53 @@ impl Way<'_> {
             if let Some(connection) = state.connection {
                 return Self::behind(self.map(state, connection, hook), hook, table);
             }
+            state.nat_settled = false;
             if state.tracking != PacketState::New || state.looped_back {
                 return Self::behind(state, hook, table);
             }
         }
-        match self.program.entry(table, hook) {
-            Entry::Empty => Self::behind(state, hook, table),
-            Entry::NotInDump => {
-                let missing = if self.program.has_table(table) {
-                    Missing::Chain(table, hook)
-                } else {
-                    Missing::Table(table)
-                };
-                self.note_missing(&mut state, missing);
-                Self::behind(state, hook, table)
-            }
-            Entry::Chain(base) => {
-                let Some(chain) = self.program.chain(base) else { return Self::behind(state, hook, table) };
-                let place =
-                    InChain { hook, base, chain: base, rule: chain.first, stack: List::EMPTY, draws: 0 };
-                Move::On(State { at: At::Rule(place), ..state })
+        let mut chains = [None, None];
+        for (entry, chain) in self.program.entries(table, hook).into_iter().zip(&mut chains) {
+            match entry {
+                Entry::Empty => {}
+                Entry::Chain(base) => *chain = Some(base),
+                Entry::NotInDump => {
+                    let missing = if self.program.has_table(table) {
+                        Missing::Chain(table, hook)
+                    } else {
+                        Missing::Table(table)
+                    };
+                    self.note_missing(&mut state, missing);
+                }
             }
         }
+        let (first, second) = match chains {
+            [Some(legacy), Some(nft)] => match self.legacy_runs_first(&state, table) {
+                Ok(true) => (legacy, Some(nft)),
+                Ok(false) => (nft, Some(legacy)),
+                Err(turn) => return Move::Turn(turn),
+            },
+            [Some(only), None] | [None, Some(only)] => (only, None),
+            [None, None] => return Self::behind(state, hook, table),
+        };
+        state.other_backend = second;
+        self.enter_chain(state, hook, first)
+    }
+
+    /// At equal priority the table registered last runs first, and no dump tells which was.
+    fn legacy_runs_first(&mut self, state: &State, table: TableName) -> Result<bool, Turn> {
+        let text = format!("the legacy rules of table {} run before the nft ones", table.name());
+        let question = Question::Opaque { text, seen: 0 };
+        match self.facts.settle(&question, state.facts) {
+            Some(is) => Ok(is),
+            None => Err(self.ask(*state, question, None)),
+        }
+    }
+
+    fn enter_chain(&self, state: State, hook: Hook, base: ChainId) -> Move {
+        let Some(chain) = self.program.chain(base) else { return Move::Turn(Turn::Exhausted) };
+        let place = InChain { hook, base, chain: base, rule: chain.first, stack: List::EMPTY, draws: 0 };
+        Move::On(State { at: At::Rule(place), ..state })
     }
 
     fn note(&mut self, state: &mut State, kind: PathKind) {
@@ -486,6 +513,11 @@ impl Way<'_> {
         let table = self.program.chain(place.base).map_or(TableName::Filter, |chain| chain.table);
         if table == TableName::Filter {
             state.accepted_by = Some(decider);
+        }
+        if let Some(other) = state.other_backend.take()
+            && !(table == TableName::Nat && state.nat_settled)
+        {
+            return self.enter_chain(state, place.hook, other);
         }
         Self::behind(state, place.hook, table)
     }
