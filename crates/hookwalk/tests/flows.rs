@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use hookwalk::report::{BadPacket, PacketReport, WalkReport};
-use hookwalk::{Engine, Host, context, parse};
+use hookwalk::{Dump, Engine, Host, Reader, context};
 use num_bigint::BigUint;
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,6 +14,8 @@ use serde_json::Value;
 #[serde(deny_unknown_fields)]
 struct File {
     dumps: Vec<String>,
+    /// Each dump ends behind this line.
+    cut_at_line: Option<usize>,
     context: Context,
     flow: Vec<Flow>,
 }
@@ -27,6 +29,7 @@ struct Context {
     rule: Vec<String>,
     ipset: Vec<String>,
     sysctl: Vec<String>,
+    table: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -34,8 +37,21 @@ struct Context {
 struct Flow {
     name: String,
     packet: PacketReport,
-    outcome: Vec<serde_json::Map<String, Value>>,
+    /// The outcomes of a flow that has one case, with nothing assumed.
+    #[serde(default)]
+    outcome: Vec<Outcome>,
+    #[serde(default)]
+    case: Vec<Case>,
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    assume: Vec<String>,
+    outcome: Vec<Outcome>,
+}
+
+type Outcome = serde_json::Map<String, Value>;
 
 fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
@@ -74,6 +90,20 @@ fn host(context: &Context) -> Host {
     host
 }
 
+fn dump(name: &str, file: &File) -> Dump {
+    let mut text = std::fs::read(locate(name)).unwrap();
+    if let Some(lines) = file.cut_at_line {
+        let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let end = ends.take(lines).last().unwrap();
+        assert!(end < text.len(), "{name} has no more than {lines} lines");
+        text.truncate(end);
+    }
+    match &file.context.table {
+        Some(table) => Reader::new().table(table).parse(text),
+        None => Reader::new().parse(text),
+    }
+}
+
 #[test]
 fn flows_end_as_the_files_say() {
     let mut failures = Vec::new();
@@ -92,7 +122,7 @@ fn flows_end_as_the_files_say() {
             eprintln!("skipped: {name}: {absent} is not here");
             continue;
         }
-        let dumps = file.dumps.iter().map(|dump| parse(std::fs::read(locate(dump)).unwrap())).collect();
+        let dumps = file.dumps.iter().map(|name| dump(name, &file)).collect();
         let engine = Engine::new(dumps, host(&file.context));
         for flow in &file.flow {
             let packet = match flow.packet.to_packet() {
@@ -105,7 +135,7 @@ fn flows_end_as_the_files_say() {
             };
             run += 1;
             let report = serde_json::to_value(WalkReport::new(&engine.walk(&packet).unwrap())).unwrap();
-            if let Err(why) = compare(&report, &flow.outcome) {
+            if let Err(why) = compare(&report, flow) {
                 failures.push(format!("{name}: {}: {why}", flow.name));
             }
         }
@@ -114,22 +144,42 @@ fn flows_end_as_the_files_say() {
     assert!(failures.is_empty(), "{} of {run} flows fail:\n{}", failures.len(), failures.join("\n"));
 }
 
-fn compare(report: &Value, expected: &[serde_json::Map<String, Value>]) -> Result<(), String> {
+fn compare(report: &Value, flow: &Flow) -> Result<(), String> {
     let cases = report["cases"].as_array().unwrap();
-    let [case] = cases.as_slice() else { return Err(format!("{} cases: {cases:#?}", cases.len())) };
-    if case["assume"] != Value::Array(Vec::new()) {
-        return Err(format!("assumes {}", case["assume"]));
+    let alone = [(Vec::new(), &flow.outcome)];
+    let listed: Vec<_> = flow.case.iter().map(|case| (case.assume.clone(), &case.outcome)).collect();
+    let expected = if flow.case.is_empty() { alone.as_slice() } else { listed.as_slice() };
+    assert!(flow.case.is_empty() || flow.outcome.is_empty(), "{}: outcomes beside cases", flow.name);
+    if cases.len() != expected.len() {
+        return Err(format!("{} cases, expected {}: {cases:#?}", cases.len(), expected.len()));
     }
-    let outcomes = case["outcomes"].as_array().unwrap();
+    for (at, (case, (assume, outcomes))) in cases.iter().zip(expected).enumerate() {
+        let assumed = assumptions(&case["assume"]);
+        if assumed != *assume {
+            return Err(format!("case {at}: assumes {assumed:?}, expected {assume:?}"));
+        }
+        compare_outcomes(&case["outcomes"], outcomes).map_err(|why| format!("case {at}: {why}"))?;
+    }
+    Ok(())
+}
+
+fn compare_outcomes(outcomes: &Value, expected: &[Outcome]) -> Result<(), String> {
+    let outcomes = outcomes.as_array().unwrap();
     if outcomes.len() != expected.len() {
         return Err(format!("{} outcomes, expected {}: {outcomes:#?}", outcomes.len(), expected.len()));
     }
     for (at, (outcome, expected)) in outcomes.iter().zip(expected).enumerate() {
+        let assumed = Value::from(assumptions(&outcome["assume"]));
+        if !expected.contains_key("assume") && assumed != Value::Array(Vec::new()) {
+            return Err(format!("outcome {at}: assumes {assumed}"));
+        }
         for (field, expected) in expected {
             let found = &outcome[field];
             let same = match field.as_str() {
                 "probability" => equal_fractions(found.as_str().unwrap(), expected.as_str().unwrap()),
-                "decided_by" => rule_name(found) == *expected,
+                "decided_by" | "dnat_by" | "snat_by" => rule_name(found) == *expected,
+                "assume" => assumed == *expected,
+                "maybe_rules" | "not_in_dump" => sorted(found) == sorted(expected),
                 _ => found == expected,
             };
             if !same {
@@ -141,6 +191,23 @@ fn compare(report: &Value, expected: &[serde_json::Map<String, Value>]) -> Resul
         }
     }
     Ok(())
+}
+
+/// Assumptions as the files write them: the statement, behind `not: ` where it is assumed not to hold.
+fn assumptions(list: &Value) -> Vec<String> {
+    let statement = |assumption: &Value| {
+        let what = assumption["what"].as_str().unwrap();
+        if assumption["is"] == true { what.to_owned() } else { format!("not: {what}") }
+    };
+    list.as_array().unwrap().iter().map(statement).collect()
+}
+
+/// A list whose order says nothing; one that is absent is empty.
+fn sorted(list: &Value) -> Vec<String> {
+    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut items: Vec<String> = items.iter().map(|item| item.as_str().unwrap().to_owned()).collect();
+    items.sort();
+    items
 }
 
 fn equal_fractions(a: &str, b: &str) -> bool {
