@@ -160,6 +160,12 @@ impl Way<'_> {
             Missing::Table(table) => format!("table {}", table.name()),
             Missing::Chain(table, hook) => format!("chain {}/{}", table.name(), hook.name()),
             Missing::Policy(at) => format!("policy of {}", chain(at)?),
+            Missing::Target(rule) => {
+                let at = self.rule_ref(rule)?;
+                let step = self.program.step(rule)?;
+                let target = self.program.chain(step.chain)?.rule(self.dumps, rule)?.target.name().into_owned();
+                format!("chain {}/{target}", at.table)
+            }
             Missing::Rules(at, line) => format!("rules of {} at line {line}", chain(at)?),
         })
     }

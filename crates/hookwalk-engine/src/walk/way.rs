@@ -79,6 +79,8 @@ pub(crate) enum Missing {
     Table(TableName),
     Chain(TableName, Hook),
     Policy(ChainId),
+    /// The chain that a rule jumps to.
+    Target(RuleId),
     /// Rules of a chain, lost at a line.
     Rules(ChainId, u32),
 }
@@ -487,8 +489,9 @@ impl Way<'_> {
                 }
             }
             Go::Missing => {
+                self.note_missing(&mut state, Missing::Target(place.rule));
                 let reason = format!("`{}` is no chain of the table and no known target", rule.target.name());
-                end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
+                Move::Turn(Turn::End(state, End { decided_by: Some(decider), ..End::unknown(here, reason) }))
             }
             Go::Loop => {
                 let reason = format!("the jump to `{}` leads in a loop", rule.target.name());
