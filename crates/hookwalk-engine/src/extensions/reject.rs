@@ -15,15 +15,16 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
     if view.is_later_fragment() || !view.answer_has_route() {
         return Effect::Drop;
     }
-    if with == RejectWith::TcpReset {
-        let answers = view.packet.protocol == Protocol::TCP
-            && !view.packet.tcp_flags.contains(TcpFlags::RST)
-            && !state.src.is_multicast();
-        return if answers { Effect::Reject(with) } else { Effect::Drop };
-    }
     let kind = view.host.address_type(state.dst);
     if matches!(kind, Some(AddressType::Broadcast | AddressType::Multicast)) {
         return Effect::Drop;
+    }
+    if with == RejectWith::TcpReset {
+        let back_to_group = state.src.is_multicast() && kind != Some(AddressType::Local);
+        let answers = view.packet.protocol == Protocol::TCP
+            && !view.packet.tcp_flags.contains(TcpFlags::RST)
+            && !back_to_group;
+        return if answers { Effect::Reject(with) } else { Effect::Drop };
     }
     match is_icmp_error(view) {
         Ok(true) => Effect::Drop,

@@ -83,7 +83,8 @@ impl View<'_> {
             return true;
         }
         // The answer comes from the destination when that is this node, and 127.0.0.1 may not leave.
-        if self.state.dst.is_ipv4() && self.state.dst.is_loopback() && !self.host.sysctls.route_localnet() {
+        let from_loopback = self.state.dst.is_ipv4() && self.state.dst.is_loopback();
+        if from_loopback && !self.state.src.is_multicast() && !self.host.sysctls.route_localnet() {
             return false;
         }
         let (src, dst) = (self.state.dst, self.state.src);
