@@ -19,6 +19,8 @@ pub struct Diagnostic {
     pub span: Span,
     /// What is wrong and what was expected, in lower case, the dump's own words in backticks.
     pub message: String,
+    /// What would likely be right, as `did you mean `--dports`?`.
+    pub help: Option<String>,
 }
 
 impl fmt::Display for Diagnostic {
@@ -103,6 +105,16 @@ codes! {
     DuplicateTable = "duplicate-table", Warning;
     /// A table that iptables could not show, as its own comment says.
     IncompatibleTable = "incompatible-table", Error;
+    /// The dump was written by iptables-nft, which may leave out what it cannot express.
+    NftMayOmit = "nft-may-omit", Warning;
+    /// The text of `nft list ruleset`, which is another language.
+    NftRuleset = "nft-ruleset", Error;
+    /// A line says that the other kernel interface has tables too, which are not in this dump.
+    OtherBackend = "other-backend", Warning;
+    /// An error message of the tool that should have written the dump.
+    ToolFailed = "tool-failed", Error;
+    /// A listing (`iptables -L`) that leaves out what a save would tell.
+    ListingOmits = "listing-omits", Warning;
     /// A line that should declare a chain does not.
     BadChain = "bad-chain", Error;
     /// A chain is declared twice.
@@ -121,6 +133,12 @@ codes! {
     MissingValue = "missing-value", Error;
     /// A match or target lacks an option that it needs.
     MissingOption = "missing-option", Error;
+    /// A value that somebody wrote over so that it is not told: `x.x.x.x`, `<private>`.
+    MaskedText = "masked-text", Error;
+    /// Lines that somebody left out: `...`, `---`.
+    ElidedText = "elided-text", Error;
+    /// `[unsupported revision]`: iptables could not show what the kernel has.
+    UnsupportedRevision = "unsupported-revision", Error;
     /// An option that its match, its target or the rule has already.
     DuplicateOption = "duplicate-option", Error;
     /// Lists of addresses that make more rules than are written out.

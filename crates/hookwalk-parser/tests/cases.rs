@@ -39,8 +39,19 @@ fn cases_as_data() {
 }
 
 fn run(case: &toml::Table) -> Result<(), String> {
-    const KNOWN: [&str; 10] =
-        ["name", "input", "table", "family", "diagnostics", "says", "tables", "rules", "gaps", "whole"];
+    const KNOWN: [&str; 11] = [
+        "name",
+        "input",
+        "table",
+        "family",
+        "diagnostics",
+        "says",
+        "helps",
+        "tables",
+        "rules",
+        "gaps",
+        "whole",
+    ];
     if let Some(key) = case.keys().find(|key| !KNOWN.contains(&key.as_str())) {
         return Err(format!("no such key: {key}"));
     }
@@ -61,6 +72,8 @@ fn run(case: &toml::Table) -> Result<(), String> {
     let found: Vec<_> =
         dump.diagnostics().iter().map(|d| format!("{}:{} {}", d.line, d.column, d.code)).collect();
     compare("diagnostics", case.get("diagnostics").or(Some(&none)), &found, &mut wrong);
+    let helps: Vec<_> = dump.diagnostics().iter().filter_map(|d| d.help.clone()).collect();
+    compare("helps", case.get("helps"), &helps, &mut wrong);
     compare("tables", case.get("tables"), &dump.tables().iter().map(table).collect::<Vec<_>>(), &mut wrong);
     compare("rules", case.get("rules"), &rules(&dump), &mut wrong);
     compare("gaps", case.get("gaps"), &gaps(&dump), &mut wrong);

@@ -9,6 +9,35 @@ use crate::types::MarkMask;
 pub struct ConnmarkTarget {
     /// Which of the three it does.
     pub action: Option<ConnmarkAction>,
+    /// `--left-shift-mark`, `--right-shift-mark`: what is written is shifted first.
+    pub shift: Option<MarkShift>,
+}
+
+/// By how many bits a mark is shifted on its way (kernel: `connmark_tg_shift` in
+/// `net/netfilter/xt_connmark.c`).
+///
+/// `--set-xmark` shifts the whole new mark of the connection, `--save-mark` shifts
+/// `mark & nfmask`, `--restore-mark` shifts `ctmark & ctmask`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkShift {
+    /// To the right; else to the left.
+    pub right: bool,
+    /// From 0 to 31.
+    pub bits: u8,
+}
+
+impl MarkShift {
+    /// The mark with its bits moved; those moved out are gone.
+    ///
+    /// ```
+    /// use hookwalk_parser::extensions::MarkShift;
+    /// assert_eq!(MarkShift { right: false, bits: 4 }.apply(0xf000_0001), 0x10);
+    /// assert_eq!(MarkShift { right: true, bits: 4 }.apply(0xf000_0001), 0x0f00_0000);
+    /// ```
+    pub fn apply(self, mark: u32) -> u32 {
+        let bits = u32::from(self.bits);
+        if self.right { mark.checked_shr(bits) } else { mark.checked_shl(bits) }.unwrap_or(0)
+    }
 }
 
 /// What `-j CONNMARK` does.
@@ -40,6 +69,13 @@ impl ConnmarkTarget {
     }
 }
 
+fn shift(right: bool, option: &mut Arguments<'_>) -> Result<MarkShift, ArgumentError> {
+    match option.value::<u8>()? {
+        bits @ 0..=31 => Ok(MarkShift { right, bits }),
+        _ => option.expected("a number of bits from 0 to 31"),
+    }
+}
+
 impl Extension for ConnmarkTarget {
     fn read(&mut self, option: &mut Arguments<'_>) -> Result<bool, ArgumentError> {
         const ALL: MarkMasks = MarkMasks { nfmask: u32::MAX, ctmask: u32::MAX };
@@ -65,6 +101,8 @@ impl Extension for ConnmarkTarget {
                 (mask, Some(masks)) => *masks = MarkMasks { nfmask: mask, ctmask: mask },
                 _ => return option.expected(NEEDS_COPY),
             },
+            b"--left-shift-mark" => self.shift = Some(shift(false, option)?),
+            b"--right-shift-mark" => self.shift = Some(shift(true, option)?),
             _ => {
                 let Some(MarkMask { value, mask }) = read_set_mark(option)? else { return Ok(false) };
                 self.action = Some(ConnmarkAction::Set(MarkTarget { value, mask }));
@@ -92,6 +130,9 @@ impl Extension for ConnmarkTarget {
                 masks(out, copied);
             }
             None => {}
+        }
+        if let Some(MarkShift { right, bits }) = self.shift {
+            out.value(if right { "--right-shift-mark" } else { "--left-shift-mark" }, Some(bits));
         }
     }
 

@@ -75,6 +75,7 @@ impl Line<'_, '_> {
 
     fn policy(&mut self, chain: Word, at: usize) {
         let name = chain.text(self.bytes);
+        self.tables.listed_again(&name, self.diagnostics);
         let policy = match self.bare(at) {
             b"ACCEPT" => Policy::Accept,
             b"DROP" => Policy::Drop,

@@ -19,6 +19,15 @@ impl Diagnostics {
         self.push(code, self.line, from + 1, span, message);
     }
 
+    /// Adds a likely fix to the problem reported last.
+    pub(super) fn help(&mut self, help: Option<String>) {
+        if self.left_out == 0
+            && let Some(last) = self.kept.last_mut()
+        {
+            last.help = help;
+        }
+    }
+
     /// Reports a whole line that was read before.
     pub(super) fn at_line(&mut self, code: Code, line: u32, span: Span, message: impl FnOnce() -> String) {
         self.push(code, line, 1, span, message);
@@ -42,7 +51,15 @@ impl Diagnostics {
             return;
         }
         let message = message();
-        self.kept.push(Diagnostic { code, severity: code.severity(), line, column, span, message });
+        self.kept.push(Diagnostic {
+            code,
+            severity: code.severity(),
+            line,
+            column,
+            span,
+            message,
+            help: None,
+        });
     }
 
     /// The diagnostics by line, and how many were not kept.

@@ -1,9 +1,9 @@
 //! What commands other than `-A` do to a table: `-I`, `-D`, `-R`, `-F`, `-X`, `-E`.
 
-use super::tables::{OpenTable, Tables};
+use super::tables::{OpenTable, Place, Tables};
+use crate::Rule;
 use crate::extensions::Target;
 use crate::types::Text;
-use crate::{Rule, Span};
 
 /// Why an edit was not done.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Tables<'_> {
         chain: &[u8],
         number: usize,
         rules: Vec<Rule>,
-        unresolved: Option<Span>,
+        unresolved: Option<Place>,
     ) -> Result<(), Refused> {
         for rule in &rules {
             self.current().note_unresolved(rule, unresolved);
@@ -57,7 +57,7 @@ impl Tables<'_> {
         chain: &[u8],
         number: usize,
         rules: Vec<Rule>,
-        unresolved: Option<Span>,
+        unresolved: Option<Place>,
     ) -> Result<(), Refused> {
         for rule in &rules {
             self.current().note_unresolved(rule, unresolved);

@@ -1,12 +1,17 @@
 //! Bytes to a [`Dump`]: lines, the tables they belong to, and the rules in them.
 
+mod abbreviation;
 mod command;
 mod diagnostics;
 mod edit;
+mod foreign;
 mod guess;
 mod lines;
+mod listed;
+mod listing;
 mod options;
 mod rule;
+mod similar;
 mod tables;
 mod unknown;
 
@@ -30,6 +35,7 @@ pub struct Reader {
     table: Option<Text>,
     family: Option<Family>,
     backend: Option<Backend>,
+    noflush: bool,
 }
 
 impl Reader {
@@ -56,6 +62,14 @@ impl Reader {
     #[must_use]
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = Some(backend);
+        self
+    }
+
+    /// Whether a table that stands twice goes on where it was, as `iptables-restore --noflush` loads
+    /// it, instead of replacing what stood before. A text that names `--noflush` needs no telling.
+    #[must_use]
+    pub fn noflush(mut self, noflush: bool) -> Self {
+        self.noflush = noflush;
         self
     }
 

@@ -1,20 +1,23 @@
 use super::diagnostics::quote;
 use super::rule::{Line, Opened, Taker};
+use super::tables::Place;
+use super::{abbreviation, similar};
 use crate::extensions::{Extension, Match, Target};
-use crate::syntax::{ArgumentError, Arguments, value};
+use crate::syntax::{ArgumentError, Arguments, Word, value};
 use crate::types::{Family, MaskedAddress, Protocol, Text};
 use crate::{Code, Counters, Span};
 
-impl Line<'_, '_> {
+impl<'l> Line<'l, '_> {
     /// Reads options from a word on until the line ends.
     pub(super) fn parts(&mut self, from: usize) {
         let mut at = from;
         while at < self.words.len() {
             let negated = self.bare(at) == b"!";
             let option = at + usize::from(negated);
-            let used = match self.bare(option) {
-                b"-m" | b"--match" => self.open_match(at, option),
-                b"-j" | b"--jump" | b"-g" | b"--goto" => self.open_target(at, option),
+            let (name, attached) = self.split_option(option);
+            let used = match name {
+                b"-m" | b"--match" => self.open_match(at, option, attached),
+                b"-j" | b"--jump" | b"-g" | b"--goto" => self.open_target(at, option, attached),
                 b"-c" | b"--set-counters" => self.set_counters(option),
                 b"-4" | b"-6" | b"--ipv4" | b"--ipv6" => self.only_family(option),
                 _ => self.option(at, option, negated),
@@ -24,38 +27,122 @@ impl Line<'_, '_> {
         }
     }
 
+    /// An option's name, and the value that stands in the same word: `--dport=80`, `-ptcp`.
+    pub(super) fn split_option(&self, option: usize) -> (&'l [u8], Option<Word>) {
+        let (bytes, Some(word)) = (self.bytes, self.words.get(option)) else { return (b"", None) };
+        let name = word.bare(bytes);
+        let at = match name {
+            [b'-', b'-', ..] => memchr::memchr(b'=', name).map(|at| (at, at + 1)),
+            [b'-', b'p' | b's' | b'd' | b'i' | b'o' | b'j' | b'g' | b'm', _, ..] => Some((2, 2)),
+            _ => None,
+        };
+        let Some((end, from)) = at else { return (name, None) };
+        let from = word.start + u32::try_from(from).unwrap_or(0);
+        (name.get(..end).unwrap_or_default(), Some(word.part_from(from)))
+    }
+
+    /// The word behind an option, or in it, and where the words behind that start.
+    fn value_word(&self, option: usize, attached: Option<Word>) -> Option<(Word, usize)> {
+        match attached {
+            Some(word) => Some((word, option + 1)),
+            None => self.words.get(option + 1).map(|word| (*word, option + 2)),
+        }
+    }
+
     /// Offers an option to all that may take it; gives how many words it took.
     fn option(&mut self, at: usize, option: usize, negated: bool) -> usize {
         let bytes = self.bytes;
-        let words = self.words.get(option..).unwrap_or_default();
-        let mut arguments = Arguments::new(bytes, words, negated);
+        let words: &'l [Word] = self.words.get(option..).unwrap_or_default();
+        let (name, attached) = self.split_option(option);
+        let arguments = Arguments::new(bytes, words, negated).named(name, attached);
+        if let Some(used) = self.take(at, option, arguments.named(name, attached)) {
+            return used;
+        }
+        if let Some(full) = self.unabbreviated(&arguments, attached) {
+            match full {
+                b"--match" => return self.open_match(at, option, attached),
+                b"--jump" | b"--goto" => return self.open_target_as(full == b"--goto", at, option, attached),
+                _ => {}
+            }
+            if let Some(used) = self.take(at, option, arguments.named(full, attached)) {
+                return used;
+            }
+        }
+        self.unknown_option(at, option)
+    }
+
+    /// Offers an option to all that may take it; none when none of them knows it.
+    fn take(&mut self, at: usize, option: usize, mut arguments: Arguments<'l>) -> Option<usize> {
         for index in (0..self.takers.len()).rev() {
             let Some(&taker) = self.takers.get(index) else { continue };
             if self.had(taker, arguments.name()) {
-                return self.repeated(taker, at, option);
+                return Some(self.repeated(taker, at, option));
             }
             if taker == Taker::Base
-                && let Some(used) = self.address_list(option, negated)
+                && let Some(used) = self.address_list(option, &arguments)
             {
-                self.seen.push((taker, option));
-                return used;
+                self.seen.push((taker, option, None));
+                return Some(used);
             }
             match self.offer(taker, &mut arguments) {
                 Ok(false) => {}
                 Ok(true) => {
-                    self.note(taker, option, arguments.name());
+                    self.note(taker, option, &arguments);
                     if taker == Taker::Base {
-                        self.check_address(option, arguments.used());
+                        self.check_address(option, &arguments);
                     }
-                    return arguments.used();
+                    return Some(self.used(taker, at, option, &arguments));
                 }
-                Err(error) => return self.refused(taker, at, option, &arguments, error),
+                Err(error) => return Some(self.refused(taker, at, option, &arguments, error)),
             }
         }
-        if let Some(used) = self.implied_match(at, option, &mut arguments) {
-            return used;
+        self.implied_match(at, option, &mut arguments)
+    }
+
+    /// How many words an option took; a value in its own word that it did not want is not understood.
+    fn used(&mut self, taker: Taker, at: usize, option: usize, arguments: &Arguments<'_>) -> usize {
+        if arguments.left_over() {
+            let name = quote(arguments.name());
+            self.report(Code::BadValue, option, || format!("{name} takes no value"));
+            self.keep(taker, at, option + 1);
         }
-        self.unknown_option(at, option)
+        arguments.used()
+    }
+
+    /// The one option that this is the start of, as `getopt_long` takes it.
+    fn unabbreviated(&mut self, arguments: &Arguments<'l>, attached: Option<Word>) -> Option<&'static [u8]> {
+        let mut found: Option<&'static [u8]> = None;
+        for full in abbreviation::options_from(arguments.name()) {
+            if !self.tables.may_guess(1 + self.takers.len()) {
+                return None;
+            }
+            let known = match full {
+                b"--match" | b"--jump" | b"--goto" => true,
+                _ => self.knows(|| arguments.named(full, attached)),
+            };
+            if known {
+                match found {
+                    Some(other) if short_name(other) != short_name(full) => return None,
+                    _ => found = Some(full),
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether something of the rule has an option of this name; tried on copies.
+    pub(super) fn knows(&self, arguments: impl Fn() -> Arguments<'l>) -> bool {
+        let knows = |taker: &Taker| match taker {
+            Taker::Base => !matches!({ self.base }.read(&mut arguments()), Ok(false)),
+            Taker::Match(index) => self
+                .matches
+                .get(*index)
+                .is_some_and(|m| !matches!(m.clone().read(&mut arguments()), Ok(false))),
+            Taker::Target if self.unknown_target.is_some() => false,
+            Taker::Target => !matches!(self.target.clone().read(&mut arguments()), Ok(false)),
+        };
+        self.takers.iter().any(knows)
+            || self.implied().is_some_and(|mut m| !matches!(m.read(&mut arguments()), Ok(false)))
     }
 
     fn offer(&mut self, taker: Taker, arguments: &mut Arguments<'_>) -> Result<bool, ArgumentError> {
@@ -69,34 +156,42 @@ impl Line<'_, '_> {
 
     /// Whether a taker had this option already.
     fn had(&self, taker: Taker, name: &[u8]) -> bool {
-        let same = |word: usize| short_name(self.bare(word)) == short_name(name);
-        self.seen.iter().any(|&(by, word)| by == taker && same(word))
+        let same = |word: usize, full: Option<&'static [u8]>| {
+            short_name(full.unwrap_or_else(|| self.split_option(word).0)) == short_name(name)
+        };
+        self.seen.iter().any(|&(by, word, full)| by == taker && same(word, full))
     }
 
-    fn note(&mut self, taker: Taker, option: usize, name: &[u8]) {
+    fn note(&mut self, taker: Taker, option: usize, arguments: &Arguments<'_>) {
         // `-m policy --next` starts a new element with the same options.
-        if name == b"--next" {
-            self.seen.retain(|&(by, _)| by != taker);
+        if arguments.name() == b"--next" {
+            self.seen.retain(|&(by, ..)| by != taker);
         } else {
-            self.seen.push((taker, option));
+            let full = abbreviation::full(arguments.name(), self.split_option(option).0);
+            self.seen.push((taker, option, full));
         }
     }
 
-    /// `-p tcp --dport 80` loads the match `tcp` by itself.
-    fn implied_match(&mut self, at: usize, option: usize, arguments: &mut Arguments<'_>) -> Option<usize> {
+    /// The match that the rule's protocol brings.
+    fn implied(&self) -> Option<Match> {
         let protocol = self.base.protocol.filter(|p| !p.negated)?.value;
         let name = match protocol {
             Protocol::ICMPV6 => "icmp6".to_owned(),
             Protocol::MOBILITY => "mh".to_owned(),
             _ => protocol.to_string(),
         };
-        let mut implied = Match::open(name.as_bytes())?;
+        Match::open(name.as_bytes())
+    }
+
+    /// `-p tcp --dport 80` loads the match `tcp` by itself.
+    fn implied_match(&mut self, at: usize, option: usize, arguments: &mut Arguments<'_>) -> Option<usize> {
+        let mut implied = self.implied()?;
         match implied.read(arguments) {
             Ok(false) => None,
             Ok(true) => {
                 let taker = self.push_match(implied, at);
-                self.seen.push((taker, option));
-                Some(arguments.used())
+                self.note(taker, option, arguments);
+                Some(self.used(taker, at, option, arguments))
             }
             Err(error) => {
                 let taker = self.push_match(implied, at);
@@ -115,7 +210,7 @@ impl Line<'_, '_> {
         };
         if let Some(old) = self.takers.iter().position(same_kind) {
             let old = self.takers.remove(old);
-            self.seen.retain(|&(by, _)| by != old);
+            self.seen.retain(|&(by, ..)| by != old);
         }
         let taker = Taker::Match(self.matches.len());
         self.takers.push(taker);
@@ -124,23 +219,24 @@ impl Line<'_, '_> {
         taker
     }
 
-    fn open_match(&mut self, at: usize, option: usize) -> usize {
-        let Some(name) = self.words.get(option + 1) else {
+    fn open_match(&mut self, at: usize, option: usize, attached: Option<Word>) -> usize {
+        let Some((word, behind)) = self.value_word(option, attached) else {
             self.report(Code::MissingValue, option, || {
                 "the line ends where the name of a match should stand".into()
             });
             self.unknown_part(None, at, option + 1);
             return 1;
         };
-        let name = name.text(self.bytes);
+        let name = word.text(self.bytes);
         let opened = if at == option { Match::open(&name) } else { None };
         if let Some(opened) = opened {
             self.push_match(opened, at);
-            return 2;
+            return behind - option;
         }
-        let end = self.end_of_unknown(option + 2, false);
+        let end = self.end_of_unknown(behind, false);
         if at == option {
-            self.report(Code::UnknownMatch, option + 1, || {
+            let help = similar::name(&name, Match::NAMES);
+            self.report_with(Code::UnknownMatch, behind - 1, help, || {
                 format!("unknown match {}; its options are kept as they are", quote(&name))
             });
         } else {
@@ -150,25 +246,29 @@ impl Line<'_, '_> {
         end - option
     }
 
-    fn open_target(&mut self, at: usize, option: usize) -> usize {
-        let Some(&word) = self.words.get(option + 1) else {
+    fn open_target(&mut self, at: usize, option: usize, attached: Option<Word>) -> usize {
+        let is_goto = matches!(self.split_option(option).0, b"-g" | b"--goto");
+        self.open_target_as(is_goto, at, option, attached)
+    }
+
+    fn open_target_as(&mut self, is_goto: bool, at: usize, option: usize, attached: Option<Word>) -> usize {
+        let Some((word, behind)) = self.value_word(option, attached) else {
             self.report(Code::MissingValue, option, || "the line ends where a target should stand".into());
             self.set_unknown_target(None, at, option + 1);
             return 1;
         };
         if at != option {
             self.report(Code::NotInvertible, at, || "`!` cannot stand before a target".into());
-            self.set_unknown_target(None, at, option + 2);
-            return 2;
+            self.set_unknown_target(None, at, behind);
+            return behind - option;
         }
         if self.target_at.is_some() {
             self.report(Code::SecondTarget, option, || "a rule has one target: this is a second one".into());
-            self.set_unknown_target(None, at, option + 2);
-            return 2;
+            self.set_unknown_target(None, at, behind);
+            return behind - option;
         }
         self.target_at = Some(at);
         self.takers.push(Taker::Target);
-        let is_goto = matches!(self.bare(option), b"-g" | b"--goto");
         let name = word.text(self.bytes);
         let chain = self.tables.chain_named(&name);
         // Only a chain that a line declares can have a target's name: rules alone do not make one.
@@ -182,20 +282,23 @@ impl Line<'_, '_> {
             (None, Some((chain, _))) if is_goto => Target::Goto(chain),
             (None, Some((chain, _))) => Target::Jump(chain),
             (None, None) => {
-                let end = self.end_of_unknown(option + 2, false);
-                if end > option + 2 && !is_goto {
-                    self.report(Code::UnknownTarget, option + 1, || {
+                let end = self.end_of_unknown(behind, false);
+                if end > behind && !is_goto {
+                    let help = similar::name(&name, Target::NAMES);
+                    self.report_with(Code::UnknownTarget, behind - 1, help, || {
                         format!("unknown target {}; its options are kept as they are", quote(&name))
                     });
                     self.set_unknown_target(Some(Text::from(&*name)), at, end);
                     return end - option;
                 }
-                self.unresolved = Some(Span { start: word.start, end: word.end });
+                let line = self.diagnostics.line_start;
+                let span = Span { start: line + word.start, end: line + word.end };
+                self.unresolved = Some(Place { span, column: word.start + 1 });
                 let name = Text::from(&*name);
                 if is_goto { Target::Goto(name) } else { Target::Jump(name) }
             }
         };
-        2
+        behind - option
     }
 
     /// `-c PACKETS BYTES`.
@@ -224,30 +327,32 @@ impl Line<'_, '_> {
     }
 
     /// `-s a,b` and `-d a,b`: more than one rule.
-    fn address_list(&mut self, option: usize, negated: bool) -> Option<usize> {
-        let is_source = match short_name(self.bare(option)) {
+    fn address_list(&mut self, option: usize, arguments: &Arguments<'l>) -> Option<usize> {
+        let is_source = match short_name(arguments.name()) {
             b"-s" => true,
             b"-d" => false,
             _ => return None,
         };
-        let list = self.bare(option + 1);
-        if negated || !list.contains(&b',') {
+        let list = arguments.peek()?;
+        if arguments.is_negated() || !list.contains(&b',') {
             return None;
         }
+        let used = if arguments.left_over() { 1 } else { 2 };
         let addresses: Option<Vec<MaskedAddress>> =
             list.split(|&b| b == b',').map(|word| value(word).ok()).collect();
         let addresses = addresses?;
         let families = [Family::V4, Family::V6];
         for family in families.into_iter().filter(|f| addresses.iter().any(|a| a.family() == *f)) {
-            self.learn_family(family, option + 1, option + 2);
+            self.learn_family(family, option + used - 1, option + used);
         }
         *(if is_source { &mut self.sources } else { &mut self.destinations }) = addresses;
-        Some(2)
+        Some(used)
     }
 
     /// An address of the other family cannot have been in the kernel: the rule is damaged.
-    fn check_address(&mut self, option: usize, used: usize) {
-        let address = match short_name(self.bare(option)) {
+    fn check_address(&mut self, option: usize, arguments: &Arguments<'_>) {
+        let used = arguments.used();
+        let address = match short_name(arguments.name()) {
             b"-s" => self.base.source,
             b"-d" => self.base.destination,
             _ => return,
@@ -298,7 +403,7 @@ impl Line<'_, '_> {
 }
 
 /// One spelling for the options that have several.
-fn short_name(name: &[u8]) -> &[u8] {
+pub(super) fn short_name(name: &[u8]) -> &[u8] {
     match name {
         b"--source" | b"--src" => b"-s",
         b"--destination" | b"--dst" => b"-d",

@@ -1,5 +1,5 @@
 use super::diagnostics::Diagnostics;
-use super::tables::Tables;
+use super::tables::{Place, Tables};
 use crate::extensions::{Match, Target};
 use crate::syntax::{Word, split_words};
 use crate::types::{MaskedAddress, Negatable, Text};
@@ -11,7 +11,7 @@ pub(super) struct RuleReader {
     words: Vec<Word>,
     opened: Vec<Opened>,
     takers: Vec<Taker>,
-    seen: Vec<(Taker, usize)>,
+    seen: Vec<Seen>,
 }
 
 /// What is known about a match of the rule beside its options; stands at the match's index.
@@ -30,6 +30,9 @@ pub(super) enum Taker {
     Target,
 }
 
+/// An option that a taker has had: the word index, and the full name where the word abbreviates it.
+pub(super) type Seen = (Taker, usize, Option<&'static [u8]>);
+
 /// A target that was not understood: its name and its words, from and to.
 pub(super) struct UnknownTarget {
     pub(super) name: Option<Text>,
@@ -39,17 +42,19 @@ pub(super) struct UnknownTarget {
 
 /// One line while it is read: `command` says what it does, `options` reads the parts of its rule,
 /// `unknown` keeps what is not understood.
-pub(super) struct Line<'a, 'r> {
-    pub(super) bytes: &'a [u8],
-    pub(super) words: &'a [Word],
-    pub(super) opened: &'a mut Vec<Opened>,
+pub(super) struct Line<'l, 'r> {
+    pub(super) bytes: &'l [u8],
+    /// Where the rule starts: behind a line number, a prompt or a mark of quotation.
+    pub(super) start: usize,
+    pub(super) words: &'l [Word],
+    pub(super) opened: &'l mut Vec<Opened>,
     /// What may take an option, the last opened last: the target, and of each kind of match the last
     /// one. There are fewer kinds than a hostile line has words.
-    pub(super) takers: &'a mut Vec<Taker>,
+    pub(super) takers: &'l mut Vec<Taker>,
     /// The options that each taker has had, as word indexes.
-    pub(super) seen: &'a mut Vec<(Taker, usize)>,
-    pub(super) tables: &'a mut Tables<'r>,
-    pub(super) diagnostics: &'a mut Diagnostics,
+    pub(super) seen: &'l mut Vec<Seen>,
+    pub(super) tables: &'l mut Tables<'r>,
+    pub(super) diagnostics: &'l mut Diagnostics,
     pub(super) base: BaseMatches,
     pub(super) matches: Vec<Match>,
     pub(super) target: Target,
@@ -58,7 +63,7 @@ pub(super) struct Line<'a, 'r> {
     /// Set once something about the target was not understood; its text is cut out at the end.
     pub(super) unknown_target: Option<UnknownTarget>,
     /// The target's name is no known target, and was no chain when it was read.
-    pub(super) unresolved: Option<Span>,
+    pub(super) unresolved: Option<Place>,
     /// `-4` or `-6` says that the line is for the other family: it is passed over.
     pub(super) is_elsewhere: bool,
     pub(super) counters: Option<Counters>,
@@ -67,10 +72,11 @@ pub(super) struct Line<'a, 'r> {
 }
 
 impl RuleReader {
-    /// Reads one line from an offset on; `counters` stood before it.
+    /// Reads one line from an offset on; `counters` stood before it, and what stands before `start` is
+    /// no part of it.
     pub(super) fn read(
         &mut self,
-        (bytes, from): (&[u8], usize),
+        (bytes, start, from): (&[u8], usize, usize),
         counters: Option<Counters>,
         is_cut: bool,
         tables: &mut Tables<'_>,
@@ -83,6 +89,7 @@ impl RuleReader {
         self.seen.clear();
         let mut line = Line {
             bytes,
+            start,
             words: &self.words,
             opened: &mut self.opened,
             takers: &mut self.takers,
@@ -159,8 +166,9 @@ impl Line<'_, '_> {
     }
 
     fn span(&self) -> Span {
-        let start = self.diagnostics.line_start;
-        Span { start, end: start + u32::try_from(self.bytes.len()).unwrap_or(0) }
+        let line = self.diagnostics.line_start;
+        let offset = |at: usize| line + u32::try_from(at).unwrap_or(0);
+        Span { start: offset(self.start), end: offset(self.bytes.len()) }
     }
 
     pub(super) fn bare(&self, index: usize) -> &[u8] {
@@ -168,7 +176,19 @@ impl Line<'_, '_> {
     }
 
     pub(super) fn report(&mut self, code: Code, word: usize, message: impl FnOnce() -> String) {
+        self.report_with(code, word, None, message);
+    }
+
+    /// Reports a word, with a likely fix.
+    pub(super) fn report_with(
+        &mut self,
+        code: Code,
+        word: usize,
+        help: Option<String>,
+        message: impl FnOnce() -> String,
+    ) {
         let (start, end) = self.words.get(word).map_or((0, 0), |w| (w.start, w.end));
         self.diagnostics.here(code, start, end, message);
+        self.diagnostics.help(help);
     }
 }

@@ -1,5 +1,6 @@
 use super::diagnostics::quote;
 use super::rule::{Line, Opened, Taker, UnknownTarget};
+use super::similar;
 use crate::extensions::{Match, Target, UnknownPart};
 use crate::syntax::{ArgumentError, Arguments, Problem, Word};
 use crate::types::Text;
@@ -31,8 +32,17 @@ impl Line<'_, '_> {
 
     pub(super) fn unknown_option(&mut self, at: usize, option: usize) -> usize {
         let end = self.end_of_unknown(option + 1, true);
-        let text = quote(self.words.get(option).map_or(b"", |w| w.raw(self.bytes)));
+        let raw = self.words.get(option).map_or(&b""[..], |w| w.raw(self.bytes));
+        let text = quote(raw);
         let last = self.takers.last().copied().unwrap_or(Taker::Base);
+        if raw == b"[unsupported" && self.bare(option + 1) == b"revision]" {
+            self.report(Code::UnsupportedRevision, option, || {
+                "iptables could not show the options of this match or target: the kernel has a newer one"
+                    .into()
+            });
+            self.keep(last, at, option + 2);
+            return 2;
+        }
         let candidate = match last {
             Taker::Match(index) => self.matches.get(index),
             _ => None,
@@ -49,13 +59,14 @@ impl Line<'_, '_> {
             }
             None => format!("unknown option {text}"),
         };
-        self.report(Code::UnknownOption, option, || message);
+        let help = self.near_option(raw);
+        self.report_with(Code::UnknownOption, option, help, || message);
         self.keep(last, at, end);
         end - option
     }
 
     /// Keeps words as an unknown part of what should have taken them.
-    fn keep(&mut self, taker: Taker, from: usize, to: usize) {
+    pub(super) fn keep(&mut self, taker: Taker, from: usize, to: usize) {
         match taker {
             Taker::Base => self.unknown_part(None, from, to),
             Taker::Match(index) => {
@@ -72,13 +83,54 @@ impl Line<'_, '_> {
         }
     }
 
+    /// The option that was likely meant.
+    fn near_option(&mut self, wrong: &[u8]) -> Option<String> {
+        const DASHES: [&str; 3] = ["\u{2013}", "\u{2014}", "\u{2212}"];
+        let text = std::str::from_utf8(wrong).ok()?;
+        if let Some(rest) = DASHES.iter().find_map(|dash| text.strip_prefix(dash)) {
+            let rest = rest.trim_start_matches(['-', '\u{2013}', '\u{2014}']);
+            let dashes = if rest.len() > 1 { "--" } else { "-" };
+            return Some(format!(
+                "this is a long dash: did you mean {}?",
+                quote(format!("{dashes}{rest}").as_bytes())
+            ));
+        }
+        let bare = |name: &'static [u8]| name.get(2..).unwrap_or_default();
+        let all = super::abbreviation::all();
+        if !wrong.starts_with(b"--") || wrong.len() < 5 || !self.tables.may_guess(all.len() / 8) {
+            return None;
+        }
+        let start = wrong.get(2..).unwrap_or_default();
+        let near: Vec<_> = all.iter().copied().filter(|name| similar::is_near(start, bare(name))).collect();
+        let fits = |name: &&&'static [u8]| {
+            let (words, bytes): (&[_], _) = (self.words.get(..1).unwrap_or_default(), self.bytes);
+            self.knows(|| Arguments::new(bytes, words, false).named(name, None))
+        };
+        // An option that the rule's matches have is likelier than one that they do not.
+        let likely = near.iter().find(fits).or(near.first())?;
+        Some(format!("did you mean {}?", quote(likely)))
+    }
+
     fn complain(&mut self, option: usize, arguments: &Arguments<'_>, error: ArgumentError) -> usize {
         let word = option + error.word;
         let name = quote(arguments.name());
         let text = self.words.get(word).map(|w| quote(&w.text(self.bytes))).unwrap_or_default();
         match error.problem {
+            Problem::Expected(_) if self.words.get(word).is_some_and(|w| is_masked(&w.text(self.bytes))) => {
+                self.report(Code::MaskedText, word, || {
+                    format!("the value of {name} is masked: what {text} was is unknown")
+                });
+            }
             Problem::Expected(what) => {
-                self.report(Code::BadValue, word, || {
+                let value = self.words.get(word).map(|w| w.text(self.bytes)).unwrap_or_default();
+                let help = match arguments.name() {
+                    b"--dport" | b"--destination-port" if value.contains(&b',') => Some("--dports"),
+                    b"--sport" | b"--source-port" if value.contains(&b',') => Some("--sports"),
+                    _ => None,
+                };
+                let help =
+                    help.map(|option| format!("did you mean `-m multiport {option}`, which takes a list?"));
+                self.report_with(Code::BadValue, word, help, || {
                     format!("{text} cannot stand behind {name}: expected {what}")
                 });
             }
@@ -190,4 +242,18 @@ impl Line<'_, '_> {
         let line_start = self.diagnostics.line_start;
         UnknownPart { module, text, span: Span { start: line_start + start, end: line_start + end } }
     }
+}
+
+/// Whether somebody wrote over a value so that it is not told.
+pub(super) fn is_masked(value: &[u8]) -> bool {
+    const LONGEST: usize = 100;
+    let lower = value.get(..LONGEST).unwrap_or(value).to_ascii_lowercase();
+    let has = |part: &[u8]| lower.windows(part.len()).any(|window| window == part);
+    let is_tag = |open: u8, close: u8| lower.contains(&open) && lower.contains(&close);
+    [&b"x.x"[..], b".x.", b"xx:xx", b".xx", b"xxx", b"***", b"{{", b"redacted", b"masked", b"removed"]
+        .iter()
+        .any(|part| has(part))
+        || is_tag(b'<', b'>')
+        || lower.starts_with(b"$")
+        || (!lower.is_empty() && lower.iter().all(|&b| b == b'*'))
 }

@@ -8,6 +8,10 @@ pub(crate) struct Arguments<'l> {
     words: &'l [Word],
     negated: bool,
     used: usize,
+    /// The option's name where it is not the word itself: an abbreviation, or a value stands in it.
+    name: Option<&'l [u8]>,
+    /// The value that stands in the option's own word: `--dport=80`, `-ptcp`.
+    attached: Option<Word>,
 }
 
 /// An option was recognised, and something about it was wrong.
@@ -30,12 +34,28 @@ pub(crate) enum Problem {
 
 impl<'l> Arguments<'l> {
     pub(crate) fn new(line: &'l [u8], words: &'l [Word], negated: bool) -> Self {
-        Arguments { line, words, negated, used: 1 }
+        Arguments { line, words, negated, used: 1, name: None, attached: None }
+    }
+
+    /// The same, read under another name; `attached` is a value that stands in the option's own word.
+    pub(crate) fn named(&self, name: &'l [u8], attached: Option<Word>) -> Self {
+        let Arguments { line, words, negated, .. } = *self;
+        Arguments { line, words, negated, used: 1, name: Some(name), attached }
     }
 
     /// The option as it is written.
     pub(crate) fn name(&self) -> &'l [u8] {
-        self.words.first().map_or(b"", |word| word.bare(self.line))
+        self.name.unwrap_or_else(|| self.words.first().map_or(b"", |word| word.bare(self.line)))
+    }
+
+    /// The value in the option's own word, when nothing has read it.
+    pub(crate) fn left_over(&self) -> bool {
+        self.attached.is_some()
+    }
+
+    /// Whether `!` stands before it.
+    pub(crate) fn is_negated(&self) -> bool {
+        self.negated
     }
 
     /// How many words the option and its values took.
@@ -100,7 +120,7 @@ impl<'l> Arguments<'l> {
 
     /// The word that a call of [`next`](Self::next) would read.
     pub(crate) fn peek(&self) -> Option<&'l [u8]> {
-        self.words.get(self.used).map(|word| word.bare(self.line))
+        self.attached.as_ref().or(self.words.get(self.used)).map(|word| word.bare(self.line))
     }
 
     /// What a value should have been, complained of at the word last read.
@@ -109,6 +129,9 @@ impl<'l> Arguments<'l> {
     }
 
     fn next_word(&mut self, expected: &'static str) -> Result<Word, ArgumentError> {
+        if let Some(word) = self.attached.take() {
+            return Ok(word);
+        }
         match self.words.get(self.used) {
             Some(word) => {
                 self.used += 1;

@@ -45,6 +45,11 @@ impl Word {
         if self.quoting == Quoting::None { self.raw(line) } else { b"" }
     }
 
+    /// The part of a plain word from an offset in the line on.
+    pub(crate) fn part_from(&self, start: u32) -> Word {
+        Word { start: start.min(self.end), ..*self }
+    }
+
     /// Whether the closing quote is missing.
     pub(crate) fn is_open(&self) -> bool {
         self.quoting == Quoting::Open

@@ -6,7 +6,8 @@ impl Dump {
     pub(super) fn write_rules(&self, family: Option<Family>, chain: &Chain, out: &mut Vec<u8>) {
         let mut verbatim = None;
         for rule in &chain.rules {
-            if rule.unknown_parts().next().is_some() {
+            let is_unknown = rule.unknown_parts().next().is_some();
+            if is_unknown && appends(self.slice(rule.span)) {
                 // The rules of one address list share a line, which stands once.
                 if verbatim.replace(rule.span) != Some(rule.span) {
                     out.extend_from_slice(self.slice(rule.span).trim_ascii());
@@ -23,6 +24,12 @@ impl Dump {
             out.push(b'\n');
         }
     }
+}
+
+/// Whether a line says `-A`, so that it stands again as it is.
+fn appends(line: &[u8]) -> bool {
+    let mut words = line.split(|b| matches!(b, b' ' | b'\t')).filter(|word| !word.is_empty());
+    matches!(words.find(|word| !word.starts_with(b"[")), Some(b"-A" | b"--append"))
 }
 
 fn write_parts(family: Option<Family>, rule: &Rule, out: &mut Vec<u8>) {
