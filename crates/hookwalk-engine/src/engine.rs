@@ -100,15 +100,9 @@ impl Engine {
         }
     }
 
-    /// The rule that a report names.
+    /// The rule that a report names; none for a policy.
     pub fn rule(&self, rule: &crate::outcome::RuleRef) -> Option<&Rule> {
-        let dump = self.dumps.get(rule.dump)?;
-        let number = rule.rule?.checked_sub(1)? as usize;
-        dump.tables()
-            .iter()
-            .rev()
-            .filter(|table| table.name == rule.table)
-            .find_map(|table| table.chains.iter().find(|c| c.name == rule.chain)?.rules.get(number))
-            .filter(|found| rule.line.is_none_or(|line| line == found.line))
+        let number = rule.rule?.checked_sub(1)?;
+        rule.place.chain(&self.dumps)?.rules.get(number as usize)
     }
 }

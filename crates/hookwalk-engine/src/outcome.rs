@@ -5,7 +5,7 @@ use hookwalk_parser::types::{PortRange, Text};
 
 use crate::packet::{InterfaceName, Packet};
 use crate::probability::Probability;
-use crate::program::Hook;
+use crate::program::{ChainPlace, Hook};
 
 /// What becomes of a packet: every outcome there can be.
 #[derive(Clone, Debug)]
@@ -185,6 +185,7 @@ pub struct RuleRef {
     pub rule: Option<u32>,
     /// The line of the dump, from 1; none when no line declares the chain.
     pub line: Option<u32>,
+    pub(crate) place: ChainPlace,
 }
 
 /// `nat/KUBE-SERVICES/4`, or `filter/FORWARD/policy`.

@@ -165,11 +165,18 @@ pub(crate) struct CompiledChain {
 }
 
 /// Where a chain stands in the dumps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ChainPlace {
     pub(crate) dump: u32,
     table: u32,
     chain: u32,
+}
+
+impl ChainPlace {
+    /// The chain as the dump has it.
+    pub(crate) fn chain(self, dumps: &[Dump]) -> Option<&Chain> {
+        dumps.get(self.dump as usize)?.tables().get(self.table as usize)?.chains.get(self.chain as usize)
+    }
 }
 
 /// One rule, as far as the way of a packet through the chains depends on it.
@@ -318,8 +325,7 @@ impl Program {
 impl CompiledChain {
     /// The chain as the dump has it.
     pub(crate) fn source<'d>(&self, dumps: &'d [Dump]) -> Option<&'d Chain> {
-        let ChainPlace { dump, table, chain } = self.place;
-        dumps.get(dump as usize)?.tables().get(table as usize)?.chains.get(chain as usize)
+        self.place.chain(dumps)
     }
 
     /// A rule as the dump has it.

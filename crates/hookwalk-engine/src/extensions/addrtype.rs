@@ -23,6 +23,11 @@ pub(super) fn test(m: &AddrtypeMatch, view: &View<'_>) -> Answer {
         }
         .negate(types.negated),
     };
+    // Whatever MASQUERADE chose, it is an address of this node.
+    if view.state.src_unknown && limit.is_none() {
+        let local = m.src_type.is_none_or(|types| types.holds(|types| types.contains(AddressType::Local)));
+        return Answer::from(local).and(|| one(m.dst_type, view.state.dst));
+    }
     one(m.src_type, view.state.src).and(|| one(m.dst_type, view.state.dst))
 }
 

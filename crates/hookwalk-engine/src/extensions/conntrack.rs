@@ -86,9 +86,8 @@ fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
     let told = SEEN_REPLY | CONFIRMED;
     if wanted.value.0 & bits != 0 {
         Answer::Yes.negate(wanted.negated)
-    } else if wanted.value.0 == 0 {
-        Answer::from(bits == 0 && !state.dnat && !state.snat).negate(wanted.negated)
     } else if wanted.value.0 & !told == 0 {
+        // Also `NONE`, whose mask is empty: nothing is ever in it.
         Answer::No.negate(wanted.negated)
     } else {
         let text = format!("--ctstatus {}", wanted.value);

@@ -1,7 +1,10 @@
+use std::net::IpAddr;
+
 use hookwalk_parser::extensions::DnatTarget;
 use hookwalk_parser::types::{NatRange, PortRange};
 
 use super::Effect;
+use crate::question::{Question, Ranges};
 use crate::state::{State, View};
 
 /// kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info`.
@@ -11,6 +14,9 @@ pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>) -> Effec
         Some(range) if range.first == range.last => range.first,
         Some(range) => return Effect::Unknown(format!("DNAT chooses an address of {range} by a hash")),
     };
+    if let Err(question) = is_rewrite_known(address, t.to, state, view) {
+        return Effect::Ask(question);
+    }
     let before = (state.dst, state.dport);
     state.dst = address;
     if view.packet.protocol.has_ports() {
@@ -18,6 +24,27 @@ pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>) -> Effec
     }
     state.rewritten_destination(before, view.rule_id);
     Effect::Accept
+}
+
+/// A rewrite to the destination that the packet has is none. Where its port is not known, that is asked.
+pub(super) fn is_rewrite_known(
+    address: IpAddr,
+    to: NatRange,
+    state: &mut State,
+    view: &View<'_>,
+) -> Result<(), Question> {
+    let (Some(range), None) = (to.ports, state.dport) else { return Ok(()) };
+    if address != state.dst || range.first != range.last || !view.packet.protocol.has_ports() {
+        return Ok(());
+    }
+    let question =
+        Question::Number { field: state.destination_port_field(), wanted: Ranges::ports(&[range]) };
+    match view.known(&question) {
+        Some(true) => state.dport = Some(range.first),
+        Some(false) => {}
+        None => return Err(question),
+    }
+    Ok(())
 }
 
 /// A port inside the range is kept; else the first of the range, or the one that `base` shifts to.

@@ -47,10 +47,11 @@ mod ttl;
 mod udp;
 mod udplite;
 
-use hookwalk_parser::extensions::{Match, StatisticMode, Target, UnknownPart};
+use hookwalk_parser::Rule;
+use hookwalk_parser::extensions::{Match, SetDirection, SetReference, StatisticMode, Target, UnknownPart};
 
 use crate::question::Question;
-use crate::state::{Answer, Granted, State, View};
+use crate::state::{Answer, Event, Granted, State, View};
 
 /// What a target makes of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,12 +93,12 @@ pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
         Match::Owner(m) => owner::test(m, view),
         Match::Physdev(m) => physdev::test(m, view),
         Match::Quota(m) => quota::test(m, view),
-        Match::Recent(m) => recent::test(m),
+        Match::Recent(m) => recent::test(m, view),
         Match::Rpfilter(m) => rpfilter::test(m, view),
         Match::Sctp(m) => sctp::test(m, view),
         Match::Set(m) => set::test(m, view),
         Match::State(m) => state::test(*m, view),
-        Match::Statistic(m) => statistic::test(*m),
+        Match::Statistic(m) => statistic::test(*m, view),
         Match::Tcp(m) => tcp::test(m, view),
         Match::Tos(m) => tos::test(m, view),
         Match::Ttl(m) => ttl::test(m, view),
@@ -105,6 +106,48 @@ pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
         Match::Udplite(m) => udplite::test(m, view),
         Match::Unknown(part) => unknown(part, view),
         other => view.ask(Question::Opaque { text: opaque_text(other), seen: view.state.rewrites }),
+    }
+}
+
+/// What a rule asks about the source, as it is written; none when it asks nothing.
+pub(crate) fn about_source(rule: &Rule) -> Option<String> {
+    let base = rule.base.source.map(|source| {
+        let not = if source.negated { "not " } else { "" };
+        format!("the source that MASQUERADE chose is {not}in {}", source.value)
+    });
+    let matches =
+        rule.matches.iter().filter(|m| asks_source(m)).map(|m| format!("`{}` holds", opaque_text(m)));
+    let texts: Vec<String> = base.into_iter().chain(matches).collect();
+    (!texts.is_empty()).then(|| texts.join(" and "))
+}
+
+/// Whether a match looks at the source address itself, not only at whether it is this node's.
+pub(crate) fn asks_source(candidate: &Match) -> bool {
+    match candidate {
+        Match::Iprange(m) => m.source.is_some(),
+        Match::Set(m) => {
+            let source = |set: &SetReference| set.dimensions.0.contains(&SetDirection::Src);
+            m.match_set.as_ref().is_some_and(|set| source(&set.value))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a match keeps anything of having been asked.
+pub(crate) fn has_memory(candidate: &Match) -> bool {
+    match candidate {
+        Match::Recent(_) => true,
+        Match::Statistic(m) => m.mode == Some(StatisticMode::Nth),
+        _ => false,
+    }
+}
+
+/// What a match with a memory keeps of having been asked; the matches before it on the rule held.
+pub(crate) fn event(candidate: &Match, view: &View<'_>) -> Option<Event> {
+    match candidate {
+        Match::Recent(m) => recent::event(m, view),
+        Match::Statistic(m) if m.mode == Some(StatisticMode::Nth) => Some(Event::Nth(view.rule_id)),
+        _ => None,
     }
 }
 

@@ -30,10 +30,13 @@ pub(super) fn apply(t: RedirectTarget, state: &mut State, view: &View<'_>) -> Ef
             None => return Effect::Drop,
         }
     };
+    let to = NatRange { ports: t.to_ports.map(|ports| ports.0), ..NatRange::default() };
+    if let Err(question) = dnat::is_rewrite_known(address, to, state, view) {
+        return Effect::Ask(question);
+    }
     let before = (state.dst, state.dport);
     state.dst = address;
     if view.packet.protocol.has_ports() {
-        let to = NatRange { ports: t.to_ports.map(|ports| ports.0), ..NatRange::default() };
         dnat::destination_port(to, t.random, state);
     }
     state.rewritten_destination(before, view.rule_id);

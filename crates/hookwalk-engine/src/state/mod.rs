@@ -5,6 +5,7 @@ mod connection;
 mod facts;
 mod granted;
 mod lists;
+mod memory;
 mod view;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ pub(crate) use connection::{Connection, ReplyTuple};
 pub(crate) use facts::{Facts, QuestionId};
 pub(crate) use granted::{Granted, GrantedSet};
 pub(crate) use lists::{List, Lists};
+pub(crate) use memory::{Event, Memory};
 pub(crate) use view::View;
 
 use crate::host::NextHop;
@@ -78,6 +80,8 @@ pub(crate) struct State {
     pub(crate) maybe: List,
     /// Answers assumed, newest first.
     pub(crate) facts: List,
+    /// What rules with a memory have seen of the packet itself, newest first.
+    pub(crate) memory: List,
     /// What the dump does not hold and may have held, newest first.
     pub(crate) missing: List,
 }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::{Answer, Connection, Facts, Interface, ReplyTuple, State};
+use super::{Answer, Connection, Facts, Interface, Memory, ReplyTuple, State};
 use crate::host::{Host, InterfaceAddress, RouteKey, Routed, Scope};
 use crate::packet::{InterfaceName, Packet};
 use crate::program::{Hook, RuleId};
@@ -18,6 +18,7 @@ pub(crate) struct View<'a> {
     /// What the first packet of its connection came to, for later packets.
     pub(crate) connection: Option<&'a Connection>,
     pub(crate) facts: &'a Facts,
+    pub(crate) memory: &'a Memory,
     pub(crate) hook: Hook,
     pub(crate) rule_id: RuleId,
 }

@@ -6,7 +6,7 @@
 //! answer to every other one, which would double the cases with every endpoint.
 
 use super::explore::{Node, NodeId, Tree};
-use super::way::{PathKind, Way};
+use super::way::{PathStep, Way};
 use crate::probability::Probability;
 use crate::program::RuleId;
 use crate::state::QuestionId;
@@ -251,51 +251,39 @@ fn same_result(tree: &Tree, a: NodeId, b: NodeId) -> bool {
         && (a.dnat_by, a.snat_by, a.connmark) == (b.dnat_by, b.snat_by, b.connmark)
 }
 
-/// The rules of a path that every way that led to the same end met, in order, and the others.
-pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec<RuleId>, Vec<RuleId>) {
-    let rules_of = |node: NodeId| match tree.nodes.get(node) {
-        Some(Node::End(end)) => way
-            .path
-            .to_vec(end.0.path)
-            .into_iter()
-            .filter_map(|step| match step.kind {
-                PathKind::Rule(rule) => Some(rule),
-                _ => None,
-            })
-            .collect::<Vec<_>>(),
-        _ => Vec::new(),
+/// What every way that led to the same end met, in order, and the rules that only some of them met.
+pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec<PathStep>, Vec<RuleId>) {
+    let end_of = |node: NodeId| match tree.nodes.get(node) {
+        Some(Node::End(end)) => Some(&end.0),
+        _ => None,
     };
-    let mut certain = rules_of(leaf.node);
+    let path_of = |node: NodeId| end_of(node).map(|state| way.path.to_vec(state.path)).unwrap_or_default();
+    let mut certain = path_of(leaf.node);
     let mut maybe = Vec::new();
     for &other in &leaf.alike {
-        let others = rules_of(other);
+        let others = path_of(other);
         let mut rest = others.as_slice();
         let mut both = Vec::new();
-        for rule in certain {
-            match rest.iter().position(|other| *other == rule) {
+        for step in certain {
+            match rest.iter().position(|other| other.kind == step.kind) {
                 Some(found) => {
                     let (skipped, behind) = rest.split_at(found);
                     maybe.extend_from_slice(skipped);
                     rest = behind.split_first().map_or(&[], |(_, behind)| behind);
-                    both.push(rule);
+                    both.push(step);
                 }
-                None => maybe.push(rule),
+                None => maybe.push(step),
             }
         }
         maybe.extend_from_slice(rest);
         certain = both;
     }
-    let noted = std::iter::once(leaf.node).chain(leaf.alike.iter().copied()).filter_map(|node| {
-        match tree.nodes.get(node) {
-            Some(Node::End(end)) => Some(end.0.maybe),
-            _ => None,
-        }
-    });
-    for list in noted {
-        maybe.extend(way.rules.to_vec(list));
+    let mut maybe: Vec<RuleId> = maybe.iter().filter_map(|step| step.rule()).collect();
+    for node in std::iter::once(leaf.node).chain(leaf.alike.iter().copied()) {
+        maybe.extend(end_of(node).map(|state| way.rules.to_vec(state.maybe)).unwrap_or_default());
     }
     maybe.sort_unstable();
     maybe.dedup();
-    maybe.retain(|rule| !certain.contains(rule));
+    maybe.retain(|rule| !certain.iter().any(|step| step.rule() == Some(*rule)));
     (certain, maybe)
 }

@@ -58,6 +58,12 @@ pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Vec<World> {
     worlds
 }
 
+/// Of the limit on states, the part that may be kept apart once they merge: each costs more then.
+const MERGED_SHARE: usize = 8;
+
+/// And at least so many.
+const LEAST_MERGED: usize = 256;
+
 struct Merged<'w, 'e> {
     way: &'w mut Way<'e>,
     limits: Limits,
@@ -99,7 +105,10 @@ impl Merged<'_, '_> {
                 self.memo.insert(frame.entered_by, Rc::new(frame.exits));
                 continue;
             };
-            if weight.draws() > MOST_DRAWS || self.memo.len() > self.limits.states {
+            let states = self.memo.len()
+                + frame.exits.len()
+                + frame.todo.values().map(FxHashMap::len).max().unwrap_or(0);
+            if weight.draws() > MOST_DRAWS || states > (self.limits.states / MERGED_SHARE).max(LEAST_MERGED) {
                 continue;
             }
             match self.way.advance(state) {

@@ -19,7 +19,7 @@ use crate::host::Host;
 use crate::outcome::Walk;
 use crate::packet::{Packet, PacketState};
 use crate::program::{Program, RuleId};
-use crate::state::{Facts, Granted, GrantedSet, List, Lists};
+use crate::state::{Facts, Granted, GrantedSet, List, Lists, Memory};
 
 /// How much of a walk is followed. Rulesets that people run stay far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { states: 32_768, rules: 20_000_000 }
+        Limits { states: 32_768, rules: 4_000_000 }
     }
 }
 
@@ -57,6 +57,7 @@ pub(crate) fn walk(dumps: &[Dump], host: &Host, program: &Program, packet: &Pack
             _ => None,
         },
         facts: Facts::default(),
+        memory: Memory::default(),
         path: Lists::default(),
         rules: Lists::default(),
         missing: Lists::default(),

@@ -71,7 +71,14 @@ impl Way<'_> {
         Some(Outcome {
             assume: self.assumptions(&leaf.assume),
             decided_by: outcome.decided_by.filter(|_| decided_alike),
-            matched_rules: Some(certain.into_iter().filter_map(|rule| self.rule_ref(rule)).collect()),
+            matched_rules: Some(
+                certain
+                    .iter()
+                    .filter_map(|step| step.rule())
+                    .filter_map(|rule| self.rule_ref(rule))
+                    .collect(),
+            ),
+            steps: certain.into_iter().filter_map(|step| self.step(step)).collect(),
             maybe_rules: maybe.into_iter().filter_map(|rule| self.rule_ref(rule)).collect(),
             ..outcome
         })
@@ -151,6 +158,7 @@ impl Way<'_> {
             chain: source.map_or_else(Text::default, |source| source.name.clone()),
             rule: None,
             line: source.and_then(|source| source.line),
+            place: chain.place,
         })
     }
 
@@ -163,7 +171,8 @@ impl Way<'_> {
             Missing::Target(rule) => {
                 let at = self.rule_ref(rule)?;
                 let step = self.program.step(rule)?;
-                let target = self.program.chain(step.chain)?.rule(self.dumps, rule)?.target.name().into_owned();
+                let target =
+                    self.program.chain(step.chain)?.rule(self.dumps, rule)?.target.name().into_owned();
                 format!("chain {}/{target}", at.table)
             }
             Missing::Rules(at, line) => format!("rules of {} at line {line}", chain(at)?),

@@ -26,10 +26,10 @@ use crate::outcome::{Place, Verdict};
 use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Entry, Go, Hook, Program, RuleId, TableName};
 use crate::question::Question;
-use crate::state::GrantedSet;
-use crate::state::{Answer, At, Chosen, Connection, Decider, InChain, Interface, PacketId, State, View};
-use crate::state::{Facts, QuestionId};
-use crate::state::{List, Lists};
+use crate::state::{
+    Answer, At, Chosen, Connection, Decider, Facts, GrantedSet, InChain, Interface, List, Lists, Memory,
+    PacketId, QuestionId, State, View,
+};
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
 pub(crate) struct Way<'e> {
@@ -44,6 +44,7 @@ pub(crate) struct Way<'e> {
     /// Which later packet is asked about.
     pub(crate) later: Option<PacketState>,
     pub(crate) facts: Facts,
+    pub(crate) memory: Memory,
     pub(crate) path: Lists<PathStep>,
     pub(crate) rules: Lists<RuleId>,
     pub(crate) missing: Lists<Missing>,
@@ -64,6 +65,16 @@ pub(crate) struct Way<'e> {
 pub(crate) struct PathStep {
     pub(crate) kind: PathKind,
     pub(crate) mark: u32,
+}
+
+impl PathStep {
+    /// The rule, when the step is one.
+    pub(crate) fn rule(self) -> Option<RuleId> {
+        match self.kind {
+            PathKind::Rule(rule) => Some(rule),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +203,7 @@ impl Way<'_> {
             path: List::EMPTY,
             maybe: List::EMPTY,
             facts: List::EMPTY,
+            memory: List::EMPTY,
             missing: List::EMPTY,
         }
     }
@@ -352,7 +364,11 @@ impl Way<'_> {
                 return self.end_of_chain(state, place);
             };
             let next = InChain { rule: place.rule.next(), draws: 0, ..place };
-            match self.judge(rule, &state, place) {
+            let judgement = self.judge(rule, &state, place);
+            if let Judgement::Yes | Judgement::No = judgement {
+                state.memory = self.remember(rule, &state, place);
+            }
+            match judgement {
                 Judgement::No => place = next,
                 Judgement::Ask(_) if extensions::has_no_effect(&rule.target) => {
                     if !self.merging {
@@ -377,15 +393,21 @@ impl Way<'_> {
 
     fn judge(&self, rule: &Rule, state: &State, place: InChain) -> Judgement {
         let base = &rule.base;
-        if !base.destination.is_none_or(|wanted| wanted.holds(|net| net.contains(state.dst)))
-            || !base.source.is_none_or(|wanted| wanted.holds(|net| net.contains(state.src)))
-            || !base.protocol.is_none_or(|wanted| wanted.holds(|protocol| *protocol == self.packet.protocol))
-        {
+        if !Self::base_holds(rule, self.packet, state) {
             return Judgement::No;
         }
         let view = self.view(state, place);
         let mut asked = None;
         let mut draws_left = place.draws;
+        if state.src_unknown
+            && let Some(text) = extensions::about_source(rule)
+        {
+            match view.ask(Question::Opaque { text, seen: state.rewrites }) {
+                Answer::No => return Judgement::No,
+                Answer::Ask(question) => asked = Some(question),
+                _ => {}
+            }
+        }
         let mut holds =
             |wanted: Option<Negatable<InterfacePattern>>, interface: Interface, other_end: IpAddr| {
                 let Some(wanted) = wanted else { return true };
@@ -415,6 +437,9 @@ impl Way<'_> {
         }
         let mut draw = None;
         for candidate in &rule.matches {
+            if state.src_unknown && extensions::asks_source(candidate) {
+                continue;
+            }
             match extensions::test(candidate, &view) {
                 Answer::Yes => {}
                 Answer::No => return Judgement::No,
@@ -430,6 +455,48 @@ impl Way<'_> {
         }
     }
 
+    /// What the matches of a rule that have a memory keep, as far as they were asked: those behind one
+    /// that does not hold are not.
+    fn remember(&mut self, rule: &Rule, state: &State, place: InChain) -> List {
+        let mut memory = state.memory;
+        let met =
+            |wanted: Option<Negatable<InterfacePattern>>, interface: Interface| match (wanted, interface) {
+                (None, _) | (_, Interface::Unknown) => true,
+                (Some(wanted), Interface::None) => wanted.holds(|pattern| pattern.matches(b"")),
+                (Some(wanted), Interface::Known(name)) => {
+                    wanted.holds(|pattern| pattern.matches(name.as_bytes()))
+                }
+            };
+        if !rule.matches.iter().any(extensions::has_memory)
+            || !Self::base_holds(rule, self.packet_of(state), state)
+            || !met(rule.base.in_interface, state.in_interface)
+            || !met(rule.base.out_interface, state.out)
+        {
+            return memory;
+        }
+        let mut events = Vec::new();
+        for candidate in &rule.matches {
+            let view = self.view(state, place);
+            events.extend(extensions::event(candidate, &view));
+            if extensions::test(candidate, &view) == Answer::No {
+                break;
+            }
+        }
+        for event in events {
+            memory = self.memory.note(memory, event);
+        }
+        memory
+    }
+
+    /// Whether addresses and protocol are those of a rule, or may be.
+    fn base_holds(rule: &Rule, packet: &Packet, state: &State) -> bool {
+        let base = &rule.base;
+        base.destination.is_none_or(|wanted| wanted.holds(|net| net.contains(state.dst)))
+            && (state.src_unknown
+                || base.source.is_none_or(|wanted| wanted.holds(|net| net.contains(state.src))))
+            && base.protocol.is_none_or(|wanted| wanted.holds(|protocol| *protocol == packet.protocol))
+    }
+
     fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
         View {
             host: self.host,
@@ -438,6 +505,7 @@ impl Way<'_> {
             state,
             connection: self.connection_of(state),
             facts: &self.facts,
+            memory: &self.memory,
             hook: place.hook,
             rule_id: place.rule,
         }
