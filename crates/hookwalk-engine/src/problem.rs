@@ -2,7 +2,7 @@ use std::fmt;
 
 use hookwalk_parser::types::Text;
 
-/// Something about a ruleset that the kernel would refuse to load.
+/// Something about a ruleset that the kernel would refuse to load, or that the dumps leave open.
 ///
 /// A walk answers "unknown" where it comes to such a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,17 @@ pub enum Problem {
         site: Site,
         /// The chain that is not there.
         target: Text,
+    },
+    /// Two dumps hold the same table of one family and backend: the later one is walked.
+    SecondTable {
+        /// The index of the later dump.
+        dump: usize,
+        /// The table.
+        table: Text,
+        /// Its line in the later dump.
+        line: u32,
+        /// The index of the earlier dump.
+        earlier: usize,
     },
     /// Jumps go deeper than the nft backend carries.
     TooDeep {
@@ -56,6 +67,7 @@ impl Problem {
         match self {
             Problem::JumpLoop { .. } => "jump-loop",
             Problem::MissingChain { .. } => "missing-chain",
+            Problem::SecondTable { .. } => "second-table",
             Problem::TooDeep { .. } => "too-deep",
         }
     }
@@ -65,6 +77,7 @@ impl Problem {
         match self {
             Problem::JumpLoop { path } => path.first().map_or(0, |site| site.line),
             Problem::MissingChain { site, .. } => site.line,
+            Problem::SecondTable { line, .. } => *line,
             Problem::TooDeep { line, .. } => line.unwrap_or(0),
         }
     }
@@ -74,7 +87,7 @@ impl Problem {
         match self {
             Problem::JumpLoop { path } => path.first().map_or(0, |site| site.dump),
             Problem::MissingChain { site, .. } => site.dump,
-            Problem::TooDeep { dump, .. } => *dump,
+            Problem::SecondTable { dump, .. } | Problem::TooDeep { dump, .. } => *dump,
         }
     }
 }
@@ -98,6 +111,9 @@ impl fmt::Display for Problem {
                     "rule {} of `{}` jumps to `{target}`, which table `{}` does not have",
                     site.rule, site.chain, site.table
                 )
+            }
+            Problem::SecondTable { table, earlier, .. } => {
+                write!(f, "table `{table}` is in dump {} already: this one is walked", earlier + 1)
             }
             Problem::TooDeep { table, chain, depth, .. } => {
                 write!(

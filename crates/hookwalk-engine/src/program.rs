@@ -218,6 +218,17 @@ impl Program {
             }
             let whole = of_backend(side).any(|source| source.whole);
             for name in TableName::ALL {
+                let mut same = of_backend(side).filter(|source| source.table.name == name.name());
+                if let Some(first) = same.next()
+                    && let Some(second) = same.find(|second| second.dump != first.dump)
+                {
+                    problems.push(Problem::SecondTable {
+                        dump: second.dump,
+                        table: second.table.name.clone(),
+                        line: second.table.line.unwrap_or(1),
+                        earlier: first.dump,
+                    });
+                }
                 // Of two tables of one name the later one holds: that is what restoring them leaves.
                 match of_backend(side).rfind(|source| source.table.name == name.name()) {
                     Some(source) if source.table.end == TableEnd::Incompatible => {

@@ -10,15 +10,14 @@ pub(super) fn test(m: &SetMatch, view: &View<'_>) -> Answer {
     let state = view.state;
     let plain_lookup = m.packets.is_none() && m.bytes.is_none() && !m.return_nomatch;
     let first = reference.value.dimensions.0.first().copied().unwrap_or(SetDirection::Src);
-    let answer = match view.host.set(&reference.value.name) {
-        Some(set) if plain_lookup && !state.sets_changed => {
-            let address = match first {
-                SetDirection::Src => state.src,
-                SetDirection::Dst => state.dst,
-            };
-            set.contains(address).into()
-        }
-        _ => {
+    let address = match first {
+        SetDirection::Src => state.src,
+        SetDirection::Dst => state.dst,
+    };
+    let set = view.host.set(&reference.value.name).filter(|_| plain_lookup && !state.sets_changed);
+    let answer = match set.and_then(|set| set.lookup(address)) {
+        Some(holds) => holds.into(),
+        None => {
             let port = |port: Option<u16>| port.map_or_else(|| "?".to_owned(), |port| port.to_string());
             let parts = reference.value.dimensions.0.iter().enumerate().map(|(at, direction)| {
                 match (at, direction) {

@@ -32,6 +32,8 @@ pub use sysctl::Sysctls;
 pub struct Host {
     node_addresses: Option<Vec<IpAddr>>,
     interfaces: Option<Vec<InterfaceAddress>>,
+    /// Addresses may be missing from what was told.
+    addresses_lack: bool,
     routing: RoutingTables,
     sets: FxHashMap<Text, AddressSet>,
     /// Kernel settings; each has a default.
@@ -50,6 +52,20 @@ impl Host {
     #[must_use]
     pub fn with_interface_addresses(mut self, addresses: Vec<InterfaceAddress>) -> Self {
         self.interfaces.get_or_insert_default().extend(addresses);
+        self
+    }
+
+    /// Some addresses could not be read: one that is not listed may be the node's own all the same.
+    #[must_use]
+    pub fn with_addresses_missing(mut self) -> Self {
+        self.addresses_lack = true;
+        self
+    }
+
+    /// Some routes or routing rules could not be read: where a packet goes is then not certain.
+    #[must_use]
+    pub fn with_routes_missing(mut self) -> Self {
+        self.routing.lack = true;
         self
     }
 
@@ -95,7 +111,8 @@ impl Host {
             return Some(kind);
         }
         if let Some(interfaces) = &self.interfaces {
-            return Some(address::address_type(interfaces, address));
+            let kind = address::address_type(interfaces, address);
+            return Some(kind).filter(|kind| !self.addresses_lack || *kind != AddressType::Unicast);
         }
         let own = self.node_addresses.as_ref()?;
         Some(if own.contains(&address) { AddressType::Local } else { AddressType::Unicast })

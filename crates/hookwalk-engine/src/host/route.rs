@@ -143,6 +143,8 @@ pub(crate) struct RoutingTables {
     /// Longest prefix first, then lowest metric.
     tables: BTreeMap<RouteTableId, Vec<Route>>,
     rules: Option<Vec<RoutingRule>>,
+    /// Routes or rules may be missing from what was told.
+    pub(super) lack: bool,
 }
 
 impl RoutingTables {
@@ -176,7 +178,11 @@ impl RoutingTables {
         let local = self.tables.get(&RouteTableId::LOCAL)?;
         let same_family = |route: &&Route| Family::of(route.destination.addr()) == Family::of(address);
         local.iter().find(same_family)?;
-        Some(match local.iter().find(|route| route.destination.contains(&address)).map(|route| route.kind) {
+        let kind = local.iter().find(|route| route.destination.contains(&address)).map(|route| route.kind);
+        if self.lack && kind.is_none() {
+            return None;
+        }
+        Some(match kind {
             Some(RouteKind::Local) => AddressType::Local,
             Some(RouteKind::Broadcast) => AddressType::Broadcast,
             Some(RouteKind::Multicast) => AddressType::Multicast,
@@ -188,8 +194,15 @@ impl RoutingTables {
     /// Looks a destination up as the kernel does (`net/ipv4/fib_rules.c`): rules by priority, in each
     /// table the longest prefix; a table without a route leaves it to the next rule.
     pub(crate) fn route(&self, key: &RouteKey) -> Routed {
+        if self.lack {
+            return Routed::Unknown;
+        }
         let default = [RouteTableId::LOCAL, RouteTableId::MAIN, RouteTableId::DEFAULT];
         let Some(rules) = &self.rules else {
+            // Tables that the kernel's own rules do not look into are there because other rules do.
+            if self.tables.keys().any(|table| !default.contains(table)) {
+                return Routed::Unknown;
+            }
             return default.into_iter().find_map(|table| self.lookup(table, key.dst)).unwrap_or(NO_ROUTE);
         };
         for rule in rules.iter().filter(|rule| rule.holds(key)) {

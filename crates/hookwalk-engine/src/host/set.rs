@@ -30,11 +30,26 @@ pub struct AddressSet {
     /// Prefix lengths that occur, longest first: the kernel looks them up in this order
     /// (`net/netfilter/ipset/ip_set_hash_gen.h`, `mtype_test_cidrs`).
     prefix_lens: Vec<u8>,
+    /// Entries may be missing from what was told.
+    lacks: bool,
     entries: FxHashMap<IpNet, bool>,
 }
 
 impl AddressSet {
-    /// Whether an address is in the set.
+    /// Some entries could not be read: an address that is not listed may be in the set all the same.
+    #[must_use]
+    pub fn with_entries_missing(mut self) -> Self {
+        self.lacks = true;
+        self
+    }
+
+    /// Whether an address is in the set, where that is known.
+    pub fn lookup(&self, address: IpAddr) -> Option<bool> {
+        // A narrower entry that is missing could be the one that decides, either way.
+        (!self.lacks).then(|| self.contains(address))
+    }
+
+    /// Whether an address is in the set, by the entries that are told.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.prefix_lens
             .iter()
@@ -49,7 +64,7 @@ impl FromIterator<SetEntry> for AddressSet {
         let mut prefix_lens: Vec<u8> = entries.keys().map(IpNet::prefix_len).collect();
         prefix_lens.sort_unstable_by(|a, b| b.cmp(a));
         prefix_lens.dedup();
-        AddressSet { prefix_lens, entries }
+        AddressSet { prefix_lens, lacks: false, entries }
     }
 }
 

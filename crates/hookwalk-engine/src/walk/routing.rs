@@ -13,6 +13,12 @@ use crate::question::{Field, Question, Ranges};
 use crate::state::Granted;
 use crate::state::{At, Chosen, Interface, State};
 
+/// Why there is no next hop.
+enum NextHopError {
+    Refused(&'static str),
+    Ask(Turn),
+}
+
 impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
     pub(super) fn route_in(&mut self, mut state: State) -> Move {
@@ -44,7 +50,8 @@ impl Way<'_> {
         };
         let chosen = match self.next_hop(&state, in_interface) {
             Ok(chosen) => chosen,
-            Err(reason) => return lost(state, End::not_routed(reason)),
+            Err(NextHopError::Refused(reason)) => return lost(state, End::not_routed(reason)),
+            Err(NextHopError::Ask(turn)) => return Move::Turn(turn),
         };
         if state.ttl <= 1 {
             return lost(state, End::not_routed("its time to live ends here"));
@@ -115,11 +122,15 @@ impl Way<'_> {
         if self.is_to_this_node(state)? {
             return Ok(Ok(Chosen::LOOPBACK));
         }
-        Ok(self.next_hop(state, InterfaceName::LOOPBACK))
+        match self.next_hop(state, InterfaceName::LOOPBACK) {
+            Ok(chosen) => Ok(Ok(chosen)),
+            Err(NextHopError::Refused(reason)) => Ok(Err(reason)),
+            Err(NextHopError::Ask(turn)) => Err(turn),
+        }
     }
 
     /// The route to a destination that is not this node.
-    fn next_hop(&mut self, state: &State, in_interface: InterfaceName) -> Result<Chosen, &'static str> {
+    fn next_hop(&mut self, state: &State, in_interface: InterfaceName) -> Result<Chosen, NextHopError> {
         let routing = self.host.routing();
         if !routing.is_known() {
             self.granted.insert(Granted::HasRoute);
@@ -132,8 +143,16 @@ impl Way<'_> {
         match routing.route(&key) {
             Routed::Forward(hop) => Ok(Chosen::forward(hop)),
             Routed::Local => Ok(Chosen::LOOPBACK),
-            Routed::Broadcast | Routed::Unknown => Ok(Chosen::forward(NextHop::default())),
-            Routed::Refused(reason) => Err(reason),
+            Routed::Broadcast => Ok(Chosen::forward(NextHop::default())),
+            Routed::Unknown => {
+                let question = Question::Opaque { text: format!("{} has a route", state.dst), seen: 0 };
+                match self.facts.settle(&question, state.facts) {
+                    Some(true) => Ok(Chosen::forward(NextHop::default())),
+                    Some(false) => Err(NextHopError::Refused("it has no route")),
+                    None => Err(NextHopError::Ask(self.ask(*state, question, None))),
+                }
+            }
+            Routed::Refused(reason) => Err(NextHopError::Refused(reason)),
         }
     }
 
