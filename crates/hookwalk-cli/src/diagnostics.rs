@@ -1,11 +1,12 @@
 use std::io::Write;
+use std::ops::Range;
 
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 use hookwalk::{Diagnostic, Dump, Problem, Severity};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-const MARK: Style = AnsiColor::Red.on_default();
 
 /// How many bytes of a line are shown on each side of the place complained of.
 const AROUND: usize = 60;
@@ -36,36 +37,72 @@ pub(crate) fn print_failure(message: &str) {
     let _ = writeln!(anstream::stderr().lock(), "hookwalk: {ERROR}error{ERROR:#}: {message}");
 }
 
+/// One diagnostic: a line `FILE:LINE:COLUMN: SEVERITY[CODE]: MESSAGE`, and the place it is about.
 fn one(out: &mut impl Write, file: &str, dump: &Dump, diagnostic: &Diagnostic) -> std::io::Result<()> {
-    let Diagnostic { code, severity, line, column, span, message, .. } = diagnostic;
-    let style = match severity {
-        Severity::Error => ERROR,
-        Severity::Warning => WARNING,
+    let Diagnostic { code, severity, line, column, message, help, .. } = diagnostic;
+    let (style, level) = match severity {
+        Severity::Error => (ERROR, Level::ERROR),
+        Severity::Warning => (WARNING, Level::WARNING),
     };
     writeln!(out, "{file}:{line}:{column}: {style}{severity}[{code}]{style:#}: {message}")?;
-    let text = dump.text();
-    let (start, end) = (span.start as usize, span.end as usize);
-    if end <= start || end > text.len() {
-        return Ok(());
+    let place = Place::of(dump, diagnostic);
+    let mut group = Group::with_level(level);
+    if let Some(Place { shown, marked }) = &place {
+        let mark = AnnotationKind::Primary.span(marked.clone());
+        let line = usize::try_from(*line).unwrap_or(1);
+        group = group.element(Snippet::source(shown.as_str()).line_start(line).annotation(mark));
     }
-    let before = text.get(..start).unwrap_or_default();
-    let line_start = memchr_back(before).max(start.saturating_sub(AROUND));
-    let behind = text.get(start..).unwrap_or_default();
-    let line_end = start + behind.iter().position(|&b| b == b'\n').unwrap_or(behind.len());
-    let shown_end = line_end.min(end.max(start) + AROUND).min(start + 3 * AROUND);
-    let show = |from: usize, to: usize| {
-        let text = String::from_utf8_lossy(text.get(from..to).unwrap_or_default());
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
-    };
-    let (lead, rest) = (show(line_start, start), show(start, shown_end));
-    let marks = show(start, end.min(shown_end)).chars().count().max(1);
-    writeln!(out, "  | {lead}{rest}")?;
-    writeln!(out, "  | {:width$}{MARK}{}{MARK:#}", "", "^".repeat(marks), width = lead.chars().count())
+    if let Some(help) = help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    if place.is_some() || help.is_some() {
+        writeln!(out, "{}", Renderer::styled().render(&[group]))?;
+    }
+    Ok(())
 }
 
-/// Behind the last line end.
-fn memchr_back(text: &[u8]) -> usize {
-    text.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1)
+/// The part of a line that is shown, and where in it the mark stands.
+struct Place {
+    shown: String,
+    marked: Range<usize>,
+}
+
+impl Place {
+    /// None when the diagnostic is about no place in a line. Long lines are cropped around it.
+    fn of(dump: &Dump, diagnostic: &Diagnostic) -> Option<Place> {
+        let text = dump.text();
+        let (start, end) = (diagnostic.span.start as usize, diagnostic.span.end as usize);
+        if end <= start || end > text.len() {
+            return None;
+        }
+        let before = text.get(start.saturating_sub(AROUND)..start)?;
+        let line_end = |text: &[u8]| text.iter().position(|&b| matches!(b, b'\n' | b'\r'));
+        let (before, is_cut) = match before.iter().rposition(|&b| b == b'\n') {
+            Some(at) => (before.get(at + 1..)?, false),
+            None => (before, start > AROUND),
+        };
+        let marked = text.get(start..end.min(start + 2 * AROUND))?;
+        let marked = marked.get(..line_end(marked).unwrap_or(marked.len()))?;
+        let behind = text.get(start + marked.len()..)?;
+        let behind_end = line_end(behind.get(..AROUND).unwrap_or(behind));
+        let is_long = behind_end.is_none() && behind.len() > AROUND;
+        let behind = behind.get(..behind_end.unwrap_or(behind.len().min(AROUND)))?;
+        let lead = format!("{}{}", if is_cut { "…" } else { "" }, visible(before));
+        let (marked, behind) = (visible(marked), visible(behind));
+        let range = lead.len()..lead.len() + marked.len();
+        Some(Place {
+            shown: format!("{lead}{marked}{behind}{}", if is_long { "…" } else { "" }),
+            marked: range,
+        })
+    }
+}
+
+/// The text as a terminal may show it.
+fn visible(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.chars()
+        .map(|c| if c.is_control() { if c == '\t' { ' ' } else { char::REPLACEMENT_CHARACTER } } else { c })
+        .collect()
 }
 
 /// Tells on standard error which lines of a context file were not understood.

@@ -1,4 +1,4 @@
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use hookwalk::context::ContextError;
@@ -16,11 +16,71 @@ pub(crate) fn name(file: &Path) -> String {
 pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         std::fs::read(file)
     };
-    read.map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", name(file))))
+    let bytes = read.map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", name(file))))?;
+    unpacked(bytes).map_err(|error| Failure::input(format!("cannot unpack `{}`: {error}", name(file))))
+}
+
+/// What a compressed file may hold at most: a node's rules are some megabytes, a crafted file of a
+/// few kilobytes may hold terabytes.
+const LARGEST: usize = 2 << 30;
+
+/// The bytes inside, when a file starts as gzip, xz or zstd files do; else the bytes themselves.
+fn unpacked(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut out = Bounded { bytes: Vec::new(), largest: LARGEST };
+    match bytes.as_slice() {
+        [0x1f, 0x8b, 8, ..] => {
+            io::copy(&mut flate2::read::MultiGzDecoder::new(bytes.as_slice()), &mut out)?;
+        }
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            let mut packed = bytes.as_slice();
+            // Several streams may stand one behind the other, with zero bytes between.
+            while !packed.is_empty() {
+                lzma_rs::xz_decompress(&mut packed, &mut out).map_err(|error| match error {
+                    lzma_rs::error::Error::IoError(error) => error,
+                    error => io::Error::new(io::ErrorKind::InvalidData, format!("{error:?}")),
+                })?;
+                while let Some(rest) = packed.strip_prefix(&[0]) {
+                    packed = rest;
+                }
+            }
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let mut packed = bytes.as_slice();
+            while !packed.is_empty() {
+                let decoder = ruzstd::decoding::StreamingDecoder::new(&mut packed);
+                let mut decoder =
+                    decoder.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
+                io::copy(&mut decoder, &mut out)?;
+            }
+        }
+        _ => return Ok(bytes),
+    }
+    Ok(out.bytes)
+}
+
+/// Memory that takes no more than it may.
+struct Bounded {
+    bytes: Vec<u8>,
+    largest: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.largest {
+            let mebibytes = self.largest >> 20;
+            return Err(io::Error::other(format!("there are more than {mebibytes} MiB inside")));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads a dump and tells what was not right with it.

@@ -22,7 +22,21 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("hookwalk", &["hookwalk-parser", "hookwalk-engine", "serde", "serde_json", "thiserror", "ipnet"]),
-    ("hookwalk-cli", &["hookwalk", "clap", "serde_json", "anstream", "anstyle"]),
+    (
+        "hookwalk-cli",
+        &[
+            "hookwalk",
+            "clap",
+            "serde_json",
+            "anstream",
+            "anstyle",
+            "annotate-snippets",
+            "flate2",
+            "lzma-rs",
+            "ruzstd",
+        ],
+    ),
+    ("hookwalk-fuzz", &["hookwalk", "libfuzzer-sys"]),
     ("hookwalk-benches", &["hookwalk"]),
     ("hookwalk-examples", &["hookwalk"]),
 ];

@@ -49,11 +49,11 @@ impl fmt::Display for Severity {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal, $severity:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal, $severity:ident;)*) => {
         /// The kinds of problems. The words they print as are stable.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum Code { $($(#[$doc])* $variant,)* }
+        pub enum Code { $($(#[doc = $doc])* $variant,)* }
 
         impl Code {
             /// Every code, in the order of this page.
@@ -62,6 +62,11 @@ macro_rules! codes {
             /// The stable word for it, as `bad-value`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $code,)* }
+            }
+
+            /// What it means, in a sentence or two.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Code::$variant => concat!($($doc),*),)* }
             }
 
             /// How bad a problem of this kind is.

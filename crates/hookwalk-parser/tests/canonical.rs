@@ -8,6 +8,7 @@
     reason = "a test may stop where it is wrong, and says when it is skipped"
 )]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -176,6 +177,99 @@ fn canonical_is_what_this_kernel_saves() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
     assert!(compared > 300, "only {compared} rules were compared");
 }
+
+/// `docs/canonical.md` holds the results of the comparison above; `WRITE_DOCS=1` writes it.
+#[test]
+fn the_page_of_results() {
+    let kinds = [
+        (Family::V4, Backend::Legacy),
+        (Family::V4, Backend::Nft),
+        (Family::V6, Backend::Legacy),
+        (Family::V6, Backend::Nft),
+    ];
+    let mut results: BTreeMap<String, [(usize, usize); 4]> = BTreeMap::new();
+    let mut lost: BTreeMap<(String, String), String> = BTreeMap::new();
+    for case in saved() {
+        let dump = case.dump(&format!("-A {} {}", case.chain, case.rule));
+        let canonical = canonical_rules(&dump);
+        let kind = kinds.iter().position(|kind| *kind == (case.family, case.backend)).unwrap();
+        let words: Vec<&str> = case.saved.split(" ;; ").next().unwrap().split(' ').collect();
+        let mut names: Vec<String> = words
+            .windows(2)
+            .filter(|pair| matches!(pair[0], "-m" | "-j" | "-g") && !matches!(pair[1], "X" | "Y"))
+            .map(|pair| format!("`{} {}`", pair[0], pair[1]))
+            .collect();
+        if names.is_empty() {
+            names.push("base options, jumps".to_owned());
+        }
+        names.sort();
+        names.dedup();
+        for name in names {
+            let (equal, all) = &mut results.entry(name).or_default()[kind];
+            *equal += usize::from(canonical == case.saved);
+            *all += 1;
+        }
+        if canonical != case.saved {
+            let backend = format!("{:?} {:?}", case.backend, case.family).to_lowercase();
+            lost.entry((case.saved, canonical))
+                .and_modify(|known| *known += &format!(", {backend}"))
+                .or_insert(backend);
+        }
+    }
+    let mut page = String::from(PAGE);
+    for (name, counts) in &results {
+        let cells: Vec<_> = counts
+            .iter()
+            .map(|(equal, all)| if *all == 0 { "–".to_owned() } else { format!("{equal} of {all}") })
+            .collect();
+        writeln!(page, "| {name} | {} |", cells.join(" | ")).unwrap();
+    }
+    page += LOST;
+    for ((saved, canonical), backends) in &lost {
+        let cell = |rule: &str| format!("`{}`", rule.replace('|', "\\|"));
+        writeln!(page, "| {backends} | {} | {} |", cell(saved), cell(canonical)).unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/canonical.md");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == page,
+        "docs/canonical.md is not what the comparison gives: run this test with WRITE_DOCS=1"
+    );
+}
+
+const PAGE: &str = "\
+# Canonical output
+
+`hookwalk fmt --canonical` prints a dump from its typed fields alone, as iptables-save 1.8.9 would print it
+once it was restored, on the dump's own backend and for its own family. A rule with a part that was not
+understood stands as it was read. Canonical of canonical is itself.
+
+`testdata/parse/saved/save-rules.sh` loads a list of rules into a kernel, one by one, and keeps what the
+real tool printed of each (`saved.tsv`). The tests compare without root, and with root and iptables 1.8.9
+also with fresh numbers through the kernel of the machine. This page is written by
+`crates/hookwalk-parser/tests/canonical.rs`, which fails when it is not what the comparison gives.
+
+## Results
+
+How many rules come out byte for byte as the tool saved them; \u{2013} where it has no such extension. A rule
+counts for each of its extensions.
+
+| extension | IPv4 legacy | IPv4 nft | IPv6 legacy | IPv6 nft |
+|---|---|---|---|---|
+";
+
+const LOST: &str = "
+## Where the real tool loses meaning
+
+What these rules say is not what the tool saves of them: restoring its text makes other rules. The
+canonical printer keeps the meaning instead.
+
+| where | the tool saves | canonical |
+|---|---|---|
+";
 
 /// A rule of the list with its numbers changed, or with pieces of two rules together.
 fn varied_rule() -> impl Strategy<Value = (usize, usize, Vec<u32>)> {

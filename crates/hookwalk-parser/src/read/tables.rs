@@ -189,7 +189,8 @@ impl<'r> Tables<'r> {
 
     /// Notes which table a listing or fragment is of that follows, as its command tells.
     pub(super) fn fragment_of(&mut self, table: Option<&[u8]>) {
-        self.told_table = table.map(Text::from);
+        const TABLES: [&[u8]; 5] = [b"filter", b"nat", b"mangle", b"raw", b"security"];
+        self.told_table = table.filter(|name| TABLES.contains(name)).map(Text::from);
     }
 
     /// Opens another table when another list of chains starts: `iptables -S` writes all policies before

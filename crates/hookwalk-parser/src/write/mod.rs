@@ -12,7 +12,7 @@ impl Dump {
     /// A rule with a part that was not understood stands as it was read. Where the real tool loses
     /// meaning (`! -i +` of legacy, `! --dport 0:65535`), the meaning stays. Comments and times of the
     /// dump are left out. Rules that stood under no table's header stand so here, as `iptables -S`
-    /// prints them.
+    /// prints them, behind a comment with that command.
     ///
     /// ```
     /// let dump = hookwalk_parser::parse("*filter\n:X - [0:0]\n-A X -p tcp --dport 80 -j MARK --or-mark 4\nCOMMIT\n");
@@ -40,7 +40,11 @@ impl Dump {
                 out.extend_from_slice(b"' is incompatible, use 'nft' tool.\n");
                 return;
             }
-            TableEnd::Fragment => write_declarations(table, &chains, out),
+            TableEnd::Fragment => {
+                write_command(table, out);
+                *origin = table.family.map(|family| (family, table.backend));
+                write_declarations(table, &chains, out);
+            }
             TableEnd::Commit | TableEnd::Missing => {
                 let told = table.family.map(|family| (family, table.backend));
                 if let Some((family, backend)) = told.filter(|told| *origin != Some(*told)) {
@@ -116,6 +120,28 @@ fn write_chains(table: &Table, chains: &[&Chain], out: &mut Vec<u8>) {
     for chain in chains.iter().filter(|chain| !table.is_builtin(chain.name.as_bytes())) {
         line(chain.name.as_bytes(), "-", None);
     }
+}
+
+/// The command that would print the list: it tells table, family and backend as a header would.
+fn write_command(table: &Table, out: &mut Vec<u8>) {
+    let program = match table.family {
+        None => {
+            out.extend_from_slice(b"Table: ");
+            out.extend_from_slice(table.name.as_bytes());
+            out.push(b'\n');
+            return;
+        }
+        Some(Family::V4) => "iptables",
+        Some(Family::V6) => "ip6tables",
+    };
+    let backend = match table.backend {
+        None => "",
+        Some(Backend::Legacy) => "-legacy",
+        Some(Backend::Nft) => "-nft",
+    };
+    out.extend_from_slice(format!("# {program}{backend} -t ").as_bytes());
+    out.extend_from_slice(table.name.as_bytes());
+    out.extend_from_slice(b" -S\n");
 }
 
 /// `-P` and `-N`, as `iptables -S` declares chains.
