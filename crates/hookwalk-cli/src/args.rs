@@ -76,7 +76,7 @@ pub(crate) struct ParseArguments {
 #[command(next_help_heading = "About the dump")]
 pub(crate) struct Reading {
     /// The table of lines without a table header
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = ["raw", "mangle", "nat", "filter", "security"])]
     pub(crate) table: Option<String>,
     /// The family, where the text does not tell
     #[arg(long, value_name = "4|6")]

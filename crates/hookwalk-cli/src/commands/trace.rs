@@ -49,11 +49,7 @@ fn many(arguments: &TraceArguments, engine: &Engine, packets: &Path) -> Result<E
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for line in text.lines() {
         let line = line?;
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let answer =
-            serde_json::from_str::<PacketReport>(&line).map_err(|error| (id_of(&line), error.to_string()));
+        let answer = read_packet(&line).map_err(|error| (id_of(&line), error));
         let answer = answer.and_then(|packet| match walk(engine, &packet) {
             Ok(walk) => {
                 let mut report = report(&walk, arguments.steps);
@@ -84,6 +80,14 @@ fn report(walk: &Walk, steps: bool) -> WalkReport {
 fn walk(engine: &Engine, packet: &PacketReport) -> Result<Walk, String> {
     let packet = packet.to_packet().map_err(|error| error.to_string())?;
     engine.walk(&packet).map_err(|error| error.to_string())
+}
+
+/// A packet is an object: serde would also take an array of its fields in order.
+fn read_packet(line: &str) -> Result<PacketReport, String> {
+    if !line.trim_start().starts_with('{') {
+        return Err("expected a JSON object such as {\"src\":\"10.0.0.5\",\"dst\":\"10.96.0.10\"}".to_owned());
+    }
+    serde_json::from_str(line).map_err(|error| error.to_string())
 }
 
 /// The `id` of a line that is no packet, where it has one.

@@ -16,6 +16,9 @@ const DIM: Style = Style::new().dimmed();
 /// With more outcomes than this the steps are shown for the first alone, unless asked for.
 const STEPS_SHOWN: usize = 3;
 
+/// How much of a rule's text is shown, in characters.
+const RULE_SHOWN: usize = 300;
+
 /// Of more cases that end alike, only so many are told.
 const CASES_SHOWN: usize = 3;
 
@@ -154,7 +157,7 @@ impl Printer<'_> {
     }
 
     fn assumption(&self, assumption: &Assumption) -> String {
-        let not = if assumption.is { "" } else { "it is not so that " };
+        let not = if assumption.is { "" } else { "not: " };
         let place =
             assumption.rule.as_ref().map(|rule| format!(" ({})", self.place(rule))).unwrap_or_default();
         format!("{not}{}{place}", assumption.what)
@@ -166,11 +169,11 @@ impl Printer<'_> {
             Verdict::Dropped | Verdict::Rejected => BAD,
             _ => OPEN,
         };
-        let share = outcome.probability.to_f64() * 100.0;
-        let share = if outcome.probability.draws() == 0 {
-            String::new()
-        } else {
-            format!("{share:.2}% ({})  ", outcome.probability)
+        let share = match outcome.probability.draws() {
+            0 => String::new(),
+            1 => format!("{:.2}% ({})  ", outcome.probability.to_f64() * 100.0, outcome.probability),
+            // Of more draws the fraction is longer than anybody reads; JSON has it.
+            _ => format!("{:.2}%  ", outcome.probability.to_f64() * 100.0),
         };
         writeln!(out, "{share}{style}{}{style:#}", self.headline(outcome))?;
         self.assumptions(out, "  if", &outcome.assume)?;
@@ -186,8 +189,12 @@ impl Printer<'_> {
             }
             (None, _) => writeln!(out, "  not masqueraded")?,
         }
-        if let Some(rule) = &outcome.decided_by {
-            writeln!(out, "  decided by {}", self.named(rule))?;
+        match &outcome.decided_by {
+            Some(rule) => writeln!(out, "  decided by {}", self.named(rule))?,
+            None if outcome.place.is_some() && !outcome.maybe_rules.is_empty() => {
+                writeln!(out, "  decided by one of the rules that may match")?;
+            }
+            None => {}
         }
         if let Some(reason) = &outcome.reason {
             writeln!(out, "  because {reason}")?;
@@ -266,7 +273,11 @@ impl Printer<'_> {
 
     fn rule_text(&self, at: &RuleRef) -> String {
         let text = String::from_utf8_lossy(self.engine.text(at));
-        text.find("-A ").and_then(|start| text.get(start..)).unwrap_or(&text).trim_end().to_owned()
+        let rule = text.find("-A ").and_then(|start| text.get(start..)).unwrap_or(&text).trim_end();
+        match rule.char_indices().nth(RULE_SHOWN) {
+            Some((cut, _)) => format!("{}…", rule.get(..cut).unwrap_or_default()),
+            None => rule.to_owned(),
+        }
     }
 
     fn named(&self, rule: &RuleRef) -> String {

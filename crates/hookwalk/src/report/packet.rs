@@ -118,7 +118,9 @@ pub enum BadPacket {
         field: &'static str,
     },
     /// A state that is understood and not walked yet.
-    #[error("state `{state}` is not built yet: expected new, second, established, reply, invalid or untracked")]
+    #[error(
+        "state `{state}` is not built yet: expected new, second, established, reply, invalid or untracked"
+    )]
     NotBuilt {
         /// The state given.
         state: String,
@@ -205,6 +207,13 @@ impl PacketReport {
                     return Err(BadPacket::Value { field: "state", value: state.clone(), expected });
                 }
             };
+        }
+        if let Some(mac) = &self.mac {
+            let is_byte = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
+            if mac.split(':').count() != 6 || !mac.split(':').all(is_byte) {
+                let expected = "a MAC address such as 02:00:5e:00:53:01";
+                return Err(BadPacket::Value { field: "mac", value: mac.clone(), expected });
+            }
         }
         packet.sport = self.sport;
         packet.dport = self.dport;
