@@ -120,7 +120,7 @@ pub(crate) fn check(dumps: &[Dump], reading: &Reading) -> Result<(), Failure> {
 }
 
 /// What is known of the node.
-pub(crate) fn host(arguments: &ContextArguments) -> Result<Host, Failure> {
+pub(crate) fn host(arguments: &ContextArguments, strict: bool) -> Result<Host, Failure> {
     if !arguments.conntrack.is_empty() {
         return Err(Failure::not_built("--conntrack"));
     }
@@ -131,27 +131,43 @@ pub(crate) fn host(arguments: &ContextArguments) -> Result<Host, Failure> {
     for address in &arguments.node_ip {
         host = host.with_node_address(*address);
     }
+    let mut errors = 0;
     for file in &arguments.addr {
-        let (addresses, errors) = context::addresses(&text(file)?);
-        tell(file, &errors);
+        let (addresses, lost) = context::addresses(&text(file)?);
+        errors += tell(file, &lost, addresses.is_empty())?;
         host = host.with_interface_addresses(addresses);
+        if !lost.is_empty() {
+            host = host.with_addresses_missing();
+        }
     }
     for file in &arguments.route {
-        let (routes, errors) = context::routes(&text(file)?);
-        tell(file, &errors);
+        let (routes, lost) = context::routes(&text(file)?);
+        errors += tell(file, &lost, routes.is_empty())?;
         host = host.with_routes(routes);
+        if !lost.is_empty() {
+            host = host.with_routes_missing();
+        }
     }
     for file in &arguments.rule {
-        let (rules, errors) = context::rules(&text(file)?);
-        tell(file, &errors);
+        let (rules, lost) = context::rules(&text(file)?);
+        errors += tell(file, &lost, rules.is_empty())?;
         host = host.with_routing_rules(rules);
+        if !lost.is_empty() {
+            host = host.with_routes_missing();
+        }
     }
     for file in &arguments.ipset {
-        let (sets, errors) = context::ipsets(&text(file)?);
-        tell(file, &errors);
+        let (sets, lost) = context::ipsets(&text(file)?);
+        errors += tell(file, &lost, false)?;
+        // A line that could not be read may have been an entry of any set.
+        let lacks = lost.iter().any(|error| !error.told);
         for (name, set) in sets {
+            let set = if lacks { set.with_entries_missing() } else { set };
             host = host.with_set(name, set);
         }
+    }
+    if strict && errors > 0 {
+        return Err(Failure::input("what is known of the node has errors, and --strict was given"));
     }
     Ok(host)
 }
@@ -160,6 +176,11 @@ fn text(file: &Path) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&read(file)?).into_owned())
 }
 
-fn tell(file: &Path, errors: &[ContextError]) {
+/// Tells what of a file was not understood, and how much; refuses a file of which nothing was.
+fn tell(file: &Path, errors: &[ContextError], is_empty: bool) -> Result<usize, Failure> {
     diagnostics::print_context(&name(file), errors);
+    if is_empty && !errors.is_empty() {
+        return Err(Failure::input(format!("nothing in `{}` can be used", name(file))));
+    }
+    Ok(errors.iter().filter(|error| !error.told).count())
 }

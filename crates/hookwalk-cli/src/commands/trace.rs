@@ -12,7 +12,7 @@ pub(crate) fn run(arguments: &TraceArguments) -> Result<Exit, Failure> {
     if arguments.session {
         return Err(Failure::not_built("`trace --session`"));
     }
-    let host = input::host(&arguments.context)?;
+    let host = input::host(&arguments.context, arguments.reading.strict)?;
     let mut dumps = Vec::with_capacity(arguments.dumps.len());
     for file in &arguments.dumps {
         dumps.push(input::dump(file, &arguments.reading)?);

@@ -9,11 +9,14 @@ pub struct ContextError {
     pub column: u32,
     /// What is wrong and what was expected, in lower case, the input's own words in backticks.
     pub message: String,
+    /// Whether the loss is told: what the place would have said stays unknown by itself, as a set that is
+    /// left out as a whole. Otherwise anything else may lack something.
+    pub told: bool,
 }
 
 impl fmt::Display for ContextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ContextError { line, column, message } = self;
+        let ContextError { line, column, message, .. } = self;
         write!(f, "{line}:{column}: {message}")
     }
 }
@@ -29,7 +32,12 @@ pub(super) struct Position {
 
 impl Position {
     pub(super) fn error(self, message: impl Into<String>) -> ContextError {
-        ContextError { line: self.line, column: self.column, message: message.into() }
+        ContextError { line: self.line, column: self.column, message: message.into(), told: false }
+    }
+
+    /// An error that takes along only what it names.
+    pub(super) fn told(self, message: impl Into<String>) -> ContextError {
+        ContextError { told: true, ..self.error(message) }
     }
 }
 

@@ -155,7 +155,7 @@ impl<'t> Draft<'t> {
     fn finish(mut self, errors: &mut Vec<ContextError>) -> Option<(Text, AddressSet)> {
         let name = quoted(self.name);
         let mut withhold = |why: String| {
-            errors.push(self.at.error(format!("{why}: what it holds stays unknown")));
+            errors.push(self.at.told(format!("{why}: what it holds stays unknown")));
             self.incomplete = true;
         };
         match (self.kind, self.announced, self.listed) {
