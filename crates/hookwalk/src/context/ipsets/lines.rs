@@ -37,7 +37,10 @@ impl<'t> Reading<'t> {
             "add" | "-A" | "--add" => self.add(first, text),
             "COMMIT" | "quit" => {}
             "flush" | "-F" | "destroy" | "-X" | "del" | "-D" | "rename" | "-E" | "swap" | "-W" => {
-                self.errors.push(first.told("is not followed here: what its sets hold stays unknown"));
+                self.errors.push(ContextError {
+                    told: true,
+                    ..first.error("is not followed here: what its sets hold stays unknown")
+                });
                 for word in words.filter(|word| !is_option(word.text)) {
                     self.spoil(word.text);
                 }
