@@ -8,6 +8,8 @@ pub struct Dump {
     pub(crate) tables: Vec<Table>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) diagnostics_left_out: usize,
+    /// A `COMMIT` stands where no table is open: the start of that table is missing.
+    pub(crate) lacks_table: bool,
 }
 
 impl Dump {
@@ -39,7 +41,7 @@ impl Dump {
     /// Whether the dump is a whole save: every table has its header and its `COMMIT`, and there is
     /// at least one. In a whole save a table that is absent is empty; in any other it is unknown.
     pub fn is_whole(&self) -> bool {
-        !self.tables.is_empty() && self.tables.iter().all(|table| table.end == TableEnd::Commit)
+        !self.lacks_table && !self.tables.is_empty() && self.tables.iter().all(|table| table.end == TableEnd::Commit)
     }
 }
 

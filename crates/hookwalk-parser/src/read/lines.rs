@@ -21,6 +21,7 @@ pub(super) fn read(reader: &Reader, text: Vec<u8>) -> Dump {
         in_nft: false,
         told_of_nft: false,
         warned_of_cr: false,
+        stray_commit: false,
     };
     let readable = lines.readable_part(&text);
     let mut start = 0;
@@ -38,7 +39,8 @@ pub(super) fn read(reader: &Reader, text: Vec<u8>) -> Dump {
     }
     lines.tables.finish(&mut lines.diagnostics);
     let (diagnostics, diagnostics_left_out) = lines.diagnostics.finish();
-    Dump { tables: lines.tables.into_tables(), diagnostics, diagnostics_left_out, text }
+    let lacks_table = lines.stray_commit;
+    Dump { tables: lines.tables.into_tables(), diagnostics, diagnostics_left_out, lacks_table, text }
 }
 
 struct Lines<'r> {
@@ -50,6 +52,8 @@ struct Lines<'r> {
     in_nft: bool,
     told_of_nft: bool,
     warned_of_cr: bool,
+    /// A table ended of which the start was not there.
+    stray_commit: bool,
 }
 
 /// One line as it is read: where what belongs to the dump starts in it, and whether a line end follows.
@@ -370,6 +374,7 @@ impl Lines<'_> {
 
     fn commit(&mut self, place: Place<'_>) {
         if !self.tables.close(TableEnd::Commit, &mut self.diagnostics) {
+            self.stray_commit = true;
             self.diagnostics.here(Code::StrayCommit, offset(place.from), offset(place.line.len()), || {
                 "`COMMIT` ends no table: expected a header such as `*nat` before it".into()
             });
