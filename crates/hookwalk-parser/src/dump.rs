@@ -41,7 +41,9 @@ impl Dump {
     /// Whether the dump is a whole save: every table has its header and its `COMMIT`, and there is
     /// at least one. In a whole save a table that is absent is empty; in any other it is unknown.
     pub fn is_whole(&self) -> bool {
-        !self.lacks_table && !self.tables.is_empty() && self.tables.iter().all(|table| table.end == TableEnd::Commit)
+        !self.lacks_table
+            && !self.tables.is_empty()
+            && self.tables.iter().all(|table| table.end == TableEnd::Commit)
     }
 }
 

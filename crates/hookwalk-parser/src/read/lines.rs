@@ -250,6 +250,8 @@ impl Lines<'_> {
         }
         if let Some(table) = content.strip_prefix(b"Table: ") {
             self.tables.close(TableEnd::Missing, &mut self.diagnostics);
+            // Of what stood before, this line tells nothing any more.
+            self.tables.came_from(Origin::default());
             self.tables.fragment_of(Some(table.trim_ascii()));
             return true;
         }

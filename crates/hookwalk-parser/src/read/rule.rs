@@ -12,6 +12,7 @@ pub(super) struct RuleReader {
     opened: Vec<Opened>,
     takers: Vec<Taker>,
     seen: Vec<Seen>,
+    matches: Vec<Match>,
 }
 
 /// What is known about a match of the rule beside its options; stands at the match's index.
@@ -97,7 +98,8 @@ impl RuleReader {
             tables,
             diagnostics,
             base: BaseMatches::default(),
-            matches: Vec::new(),
+            // As long as it must be: the buffer stays for the next line.
+            matches: self.matches.drain(..).collect(),
             target: Target::None,
             target_at: None,
             unknown_target: None,
@@ -108,6 +110,9 @@ impl RuleReader {
             destinations: Vec::new(),
         };
         line.command(is_cut);
+        let mut matches = std::mem::take(&mut line.matches);
+        matches.clear();
+        self.matches = matches;
     }
 }
 

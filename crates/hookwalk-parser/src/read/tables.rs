@@ -565,6 +565,13 @@ impl OpenTable {
             return;
         }
         if let Some(chain) = self.table.chains.get_mut(self.run_chain) {
+            // A long run moves as it is, so that the rules of a large dump are never there twice.
+            const LONG: usize = 4096;
+            if chain.rules.is_empty() && self.run.len() >= LONG {
+                chain.rules = std::mem::take(&mut self.run);
+                chain.rules.shrink_to_fit();
+                return;
+            }
             if chain.rules.is_empty() {
                 chain.rules.reserve_exact(self.run.len());
             }
