@@ -113,3 +113,10 @@ fn many_marks_by_chance_stay_bounded() {
     assert!(outcomes <= 8192, "{outcomes}");
     assert!(!walk.cases.iter().all(|case| case.unexplored.is_zero()));
 }
+
+#[test]
+fn a_dump_cut_at_its_head_is_not_whole() {
+    let outcome = only(&format!("COMMIT\n{}", filter("")), &packet());
+    assert_eq!(outcome.verdict, Verdict::Unknown);
+    assert!(outcome.not_in_dump.contains(&"table nat".to_owned()), "{:?}", outcome.not_in_dump);
+}
