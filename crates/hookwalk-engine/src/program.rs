@@ -260,11 +260,13 @@ impl Program {
         if let Some(has_table) = self.has_table.get_mut(name as usize) {
             *has_table = true;
         }
+        let names_hooks = table.chains.iter().any(|chain| table.is_builtin(chain.name.as_bytes()));
         let base = id(self.chains.len());
         for hook in Hook::ALL.into_iter().filter(|&hook| name.has_hook(hook)) {
             let entry = match by_name.get(hook.name().as_bytes()) {
                 Some(&chain) => Entry::Chain(ChainId(base + id(chain))),
-                None if matches!(table.end, TableEnd::Commit) => Entry::Empty,
+                // A kernel may lack a hook of a table, as nat INPUT once was; restore input names none.
+                None if table.end == TableEnd::Commit && names_hooks => Entry::Empty,
                 None => Entry::NotInDump,
             };
             self.set_entry(name, hook, side, entry);

@@ -120,3 +120,10 @@ fn a_dump_cut_at_its_head_is_not_whole() {
     assert_eq!(outcome.verdict, Verdict::Unknown);
     assert!(outcome.not_in_dump.contains(&"table nat".to_owned()), "{:?}", outcome.not_in_dump);
 }
+
+#[test]
+fn restore_input_without_built_in_chains_does_not_tell_what_they_hold() {
+    let outcome = only("*filter\n:KUBE-FORWARD - [0:0]\n-A KUBE-FORWARD -j DROP\nCOMMIT\n", &packet());
+    assert_eq!(outcome.verdict, Verdict::Unknown);
+    assert_eq!(outcome.not_in_dump, ["chain filter/FORWARD"]);
+}
