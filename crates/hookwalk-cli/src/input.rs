@@ -36,17 +36,11 @@ fn unpacked(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
             io::copy(&mut flate2::read::MultiGzDecoder::new(bytes.as_slice()), &mut out)?;
         }
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            let mut packed = bytes.as_slice();
-            // Several streams may stand one behind the other, with zero bytes between.
-            while !packed.is_empty() {
-                lzma_rs::xz_decompress(&mut packed, &mut out).map_err(|error| match error {
-                    lzma_rs::error::Error::IoError(error) => error,
-                    error => io::Error::new(io::ErrorKind::InvalidData, format!("{error:?}")),
-                })?;
-                while let Some(rest) = packed.strip_prefix(&[0]) {
-                    packed = rest;
-                }
-            }
+            // One stream, as xz writes it; what stands behind it is an error.
+            lzma_rs::xz_decompress(&mut bytes.as_slice(), &mut out).map_err(|error| match error {
+                lzma_rs::error::Error::IoError(error) => error,
+                error => io::Error::new(io::ErrorKind::InvalidData, format!("{error:?}")),
+            })?;
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             let mut packed = bytes.as_slice();
@@ -183,4 +177,39 @@ fn tell(file: &Path, errors: &[ContextError], is_empty: bool) -> Result<usize, F
         return Err(Failure::input(format!("nothing in `{}` can be used", name(file))));
     }
     Ok(errors.iter().filter(|error| !error.told).count())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop where it is wrong")]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"*nat\n:X - [0:0]\n-A X -j RETURN\nCOMMIT\n";
+
+    #[test]
+    fn compressed_inputs_open_as_they_are() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(TEXT).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let mut xz = Vec::new();
+        lzma_rs::xz_compress(&mut &*TEXT, &mut xz).unwrap();
+        let zstd = ruzstd::encoding::compress_to_vec(TEXT, ruzstd::encoding::CompressionLevel::Fastest);
+        for packed in [TEXT.to_vec(), gzip.clone(), xz.clone(), zstd.clone()] {
+            assert_eq!(unpacked(packed).unwrap(), TEXT);
+        }
+        // Several gzip or zstd files may stand one behind the other.
+        for packed in [&gzip, &zstd] {
+            assert_eq!(unpacked(packed.repeat(2)).unwrap(), TEXT.repeat(2));
+        }
+        for packed in [gzip, xz, zstd] {
+            assert!(unpacked(packed.get(..packed.len() - 5).unwrap().to_vec()).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_inside_is_bounded() {
+        let mut out = Bounded { bytes: Vec::new(), largest: 10 };
+        assert!(out.write_all(b"0123456789").is_ok());
+        assert!(out.write_all(b"0").is_err());
+    }
 }

@@ -79,3 +79,69 @@ fn corpus() {
         assert!(again == canonical, "{}: canonical of canonical differs", path.display());
     }
 }
+
+/// Whether a path lies in a folder of damaged dumps, or is no dump but what was saved beside one.
+fn is_damaged(path: &Path) -> bool {
+    ["mangled", "pasted"].iter().any(|folder| path.parent().is_some_and(|parent| parent.ends_with(folder)))
+}
+
+fn is_dump(path: &Path) -> bool {
+    let ends = |end| path.extension().is_some_and(|found| found == end);
+    !path.parent().is_some_and(|parent| parent.ends_with("companions")) && !ends("md") && !ends("tsv")
+}
+
+fn rules(dump: &Dump) -> impl Iterator<Item = &hookwalk_parser::Rule> {
+    dump.tables().iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules)
+}
+
+/// At most one rule in a thousand holds an unknown part, but for those whose values somebody masked.
+#[test]
+fn few_rules_are_unknown() {
+    let Some(mut files) = files("corpus") else { return };
+    files.retain(|path| is_dump(path) && !is_damaged(path));
+    let (mut all, mut masked, mut unknown) = (0, 0, Vec::new());
+    for path in files {
+        let dump = parse(std::fs::read(&path).unwrap());
+        let hidden: std::collections::BTreeSet<_> =
+            dump.diagnostics().iter().filter(|d| d.code == Code::MaskedText).map(|d| d.line).collect();
+        all += rules(&dump).count();
+        for rule in rules(&dump).filter(|rule| rule.unknown_parts().next().is_some()) {
+            if hidden.contains(&rule.line) {
+                masked += 1;
+            } else {
+                unknown.push(format!("{}:{}", path.display(), rule.line));
+            }
+        }
+    }
+    eprintln!("{all} rules, {} unknown, {masked} masked:\n{}", unknown.len(), unknown.join("\n"));
+    assert!(1000 * unknown.len() <= all - masked, "{} of {all}:\n{}", unknown.len(), unknown.join("\n"));
+}
+
+/// Each line of a damaged dump is used, named, or one that says nothing.
+#[test]
+fn damaged_dumps_lose_no_line_in_silence() {
+    let Some(mut files) = files("corpus") else { return };
+    files.retain(|path| is_damaged(path));
+    assert!(files.len() > 15);
+    for path in files {
+        let bytes = std::fs::read(&path).unwrap();
+        let dump = parse(bytes.clone());
+        let mut known: std::collections::BTreeSet<u32> = dump.diagnostics().iter().map(|d| d.line).collect();
+        for table in dump.tables() {
+            known.extend(table.line);
+            known.extend(table.chains.iter().filter_map(|chain| chain.line));
+            known.extend(table.chains.iter().flat_map(|chain| &chain.rules).map(|rule| rule.line));
+        }
+        for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {
+            let line = line.trim_ascii();
+            let says_nothing = line.is_empty() || line.starts_with(b"#") || line == b"COMMIT";
+            let is_prompt = line.contains(&b'@') && line.iter().any(|b| matches!(b, b'$' | b'#'));
+            let text = String::from_utf8_lossy(line);
+            assert!(
+                says_nothing || is_prompt || known.contains(&number),
+                "{}:{number}: {text}",
+                path.display()
+            );
+        }
+    }
+}

@@ -41,9 +41,17 @@ impl Dump {
                 return;
             }
             TableEnd::Fragment => {
-                write_command(table, out);
-                *origin = table.family.map(|family| (family, table.backend));
-                write_declarations(table, &chains, out);
+                let mut list = Vec::new();
+                write_declarations(table, &chains, &mut list);
+                for chain in chains {
+                    self.write_rules(family, chain, &mut list);
+                }
+                if !list.is_empty() {
+                    write_command(table, out);
+                    *origin = table.family.map(|family| (family, table.backend));
+                    out.append(&mut list);
+                }
+                return;
             }
             TableEnd::Commit | TableEnd::Missing => {
                 let told = table.family.map(|family| (family, table.backend));
