@@ -180,7 +180,6 @@ fn tell(file: &Path, errors: &[ContextError], is_empty: bool) -> Result<usize, F
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop where it is wrong")]
 mod tests {
     use super::*;
 

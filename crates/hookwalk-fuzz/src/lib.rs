@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use hookwalk::types::Family;
 use hookwalk::{Backend, Dump, Reader, parse};
 
+/// A check and its name.
+pub type Check = (&'static str, fn(&[u8]));
+
 /// Every check by its name.
-pub const CHECKS: &[(&str, fn(&[u8]))] = &[
+pub const CHECKS: &[Check] = &[
     ("parse", check_parse),
     ("identity", check_identity),
     ("canonical", check_canonical),
@@ -26,7 +29,7 @@ pub fn check_parse(bytes: &[u8]) {
         reader = reader.table("nat").family(Family::V6).backend(Backend::Nft);
     }
     let dump = reader.parse(bytes);
-    let lines = 1 + bytes.iter().filter(|b| **b == b'\n').count();
+    let lines = bytes.split(|b| *b == b'\n').count();
     for diagnostic in dump.diagnostics() {
         assert!(diagnostic.span.start <= diagnostic.span.end && diagnostic.span.end as usize <= bytes.len());
         assert!(diagnostic.line >= 1 && diagnostic.line as usize <= lines && diagnostic.column >= 1);

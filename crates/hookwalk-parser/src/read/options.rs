@@ -264,7 +264,7 @@ impl<'l> Line<'l, '_> {
         }
         if self.target_at.is_some() {
             self.report(Code::SecondTarget, option, || "a rule has one target: this is a second one".into());
-            self.set_unknown_target(None, at, behind);
+            self.set_unknown_target(None, self.target_at.unwrap_or(at), behind);
             return behind - option;
         }
         self.target_at = Some(at);

@@ -126,7 +126,17 @@ fn write_chains(table: &Table, chains: &[&Chain], out: &mut Vec<u8>) {
         }
     }
     for chain in chains.iter().filter(|chain| !table.is_builtin(chain.name.as_bytes())) {
-        line(chain.name.as_bytes(), "-", None);
+        // A name with a blank in it cannot stand behind a colon.
+        if chain.name.as_bytes().iter().any(|b| matches!(b, b' ' | b'\t')) || chain.name.as_bytes().is_empty()
+        {
+            out.extend_from_slice(b"-N ");
+            rule::word(chain.name.as_bytes(), out);
+            out.push(b'\n');
+            continue;
+        }
+        out.push(b':');
+        out.extend_from_slice(chain.name.as_bytes());
+        out.extend_from_slice(b" - [0:0]\n");
     }
 }
 

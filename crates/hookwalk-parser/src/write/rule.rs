@@ -1,17 +1,26 @@
 use crate::extensions::{Match, Target};
+use crate::syntax::{Word, split_words};
 use crate::types::{Family, Text};
 use crate::{Chain, Dump, OptionText, OptionValue, Rule};
 
 impl Dump {
+    /// Whether the dump ends in the line that holds this offset.
+    fn is_last_line(&self, at: u32) -> bool {
+        self.text().get(at as usize..).is_none_or(|rest| memchr::memchr(b'\n', rest).is_none())
+    }
+
     pub(super) fn write_rules(&self, family: Option<Family>, chain: &Chain, out: &mut Vec<u8>) {
         let mut verbatim = None;
         for rule in &chain.rules {
             let is_unknown = rule.unknown_parts().next().is_some();
-            if is_unknown && appends(self.slice(rule.span)) {
+            // Where the dump ends in this line, what would follow is unknown, and must stay so.
+            let is_cut = is_unknown && self.is_last_line(rule.span.end);
+            let end = if is_cut { " …\n".as_bytes() } else { b"\n" };
+            if is_unknown && appends(self.slice(rule.span), chain.name.as_bytes()) {
                 // The rules of one address list share a line, which stands once.
                 if verbatim.replace(rule.span) != Some(rule.span) {
                     out.extend_from_slice(self.slice(rule.span).trim_ascii());
-                    out.push(b'\n');
+                    out.extend_from_slice(end);
                 }
                 continue;
             }
@@ -20,16 +29,52 @@ impl Dump {
             }
             out.extend_from_slice(b"-A ");
             word(chain.name.as_bytes(), out);
-            write_parts(family, rule, out);
-            out.push(b'\n');
+            match behind_command(self.slice(rule.span)).filter(|_| is_unknown) {
+                Some(parts) => {
+                    out.push(b' ');
+                    out.extend_from_slice(parts.trim_ascii());
+                }
+                None => write_parts(family, rule, out),
+            }
+            out.extend_from_slice(end);
         }
     }
 }
 
-/// Whether a line says `-A`, so that it stands again as it is.
-fn appends(line: &[u8]) -> bool {
-    let mut words = line.split(|b| matches!(b, b' ' | b'\t')).filter(|word| !word.is_empty());
-    matches!(words.find(|word| !word.starts_with(b"[")), Some(b"-A" | b"--append"))
+/// The words of a line that starts with a command, without the counters before it.
+fn command_words(line: &[u8]) -> Vec<Word> {
+    let from = if line.trim_ascii_start().starts_with(b"[") {
+        memchr::memchr(b']', line).map_or(0, |at| at + 1)
+    } else {
+        0
+    };
+    let mut words = Vec::new();
+    split_words(line, from, &mut words);
+    words
+}
+
+/// Whether a line says `-A CHAIN`, so that it stands again as it is.
+fn appends(line: &[u8], chain: &[u8]) -> bool {
+    let words = command_words(line);
+    let is = |at: usize, wanted: &[u8]| {
+        words.get(at).is_some_and(|word| !word.is_open() && *word.text(line) == *wanted)
+    };
+    (is(0, b"-A") || is(0, b"--append")) && is(1, chain)
+}
+
+/// What stands behind `-A CHAIN`, `-I CHAIN 1` or `-R CHAIN 1`; none for another line.
+fn behind_command(line: &[u8]) -> Option<&[u8]> {
+    let words = command_words(line);
+    let may_have_number = match words.first()?.bare(line) {
+        b"-A" | b"--append" => false,
+        b"-I" | b"--insert" | b"-R" | b"--replace" => true,
+        _ => return None,
+    };
+    if words.get(1)?.is_open() {
+        return None;
+    }
+    let has_number = may_have_number && words.get(2)?.bare(line).iter().all(u8::is_ascii_digit);
+    line.get(words.get(if has_number { 3 } else { 2 })?.start as usize..)
 }
 
 fn write_parts(family: Option<Family>, rule: &Rule, out: &mut Vec<u8>) {
@@ -90,7 +135,7 @@ fn options(options: &[OptionText], out: &mut Vec<u8>) {
 
 /// A name that the kernel gave: raw, unless it would not be read as one word again.
 pub(super) fn word(name: &[u8], out: &mut Vec<u8>) {
-    if name.is_empty() || name.iter().any(|b| matches!(b, b' ' | b'\t' | b'"')) {
+    if name.is_empty() || name.ends_with(b"\r") || name.iter().any(|b| matches!(b, b' ' | b'\t' | b'"')) {
         quoted(name, b"\"\\", out);
     } else {
         out.extend_from_slice(name);
