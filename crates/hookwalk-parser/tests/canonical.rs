@@ -212,7 +212,7 @@ fn the_page_of_results() {
         if canonical != case.saved {
             let backend = format!("{:?} {:?}", case.backend, case.family).to_lowercase();
             lost.entry((case.saved, canonical))
-                .and_modify(|known| *known += &format!(", {backend}"))
+                .and_modify(|known| known.extend([", ", &backend]))
                 .or_insert(backend);
         }
     }
