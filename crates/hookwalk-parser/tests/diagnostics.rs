@@ -76,8 +76,7 @@ fn entry(page: &mut String, code: Code) {
     let Some(found) = found else { panic!("the example of {code} gives {:?}", dump.diagnostics()) };
     assert_eq!(found.severity, code.severity());
     match example {
-        "" => {}
-        "LONG" | "LISTS" => {}
+        "" | "LONG" | "LISTS" => {}
         text => {
             let shown = text.replace('\0', "\\0").replace('\r', "\\r");
             writeln!(page, "\n```text\n{}\n```", shown.trim_end_matches('\n')).unwrap();
@@ -85,7 +84,7 @@ fn entry(page: &mut String, code: Code) {
     }
     write!(page, "\n> {found}\n").unwrap();
     if let Some(help) = &found.help {
-        write!(page, "> help: {help}\n").unwrap();
+        writeln!(page, "> help: {help}").unwrap();
     }
 }
 
