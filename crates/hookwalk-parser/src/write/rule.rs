@@ -15,7 +15,8 @@ impl Dump {
             let is_unknown = rule.unknown_parts().next().is_some();
             // Where the dump ends in this line, what would follow is unknown, and must stay so.
             let is_cut = is_unknown && self.is_last_line(rule.span.end);
-            let end = if is_cut { " …\n".as_bytes() } else { b"\n" };
+            // No option takes three words.
+            let end = if is_cut { " … … …\n".as_bytes() } else { b"\n" };
             if is_unknown && appends(self.slice(rule.span), chain.name.as_bytes()) {
                 // The rules of one address list share a line, which stands once.
                 if verbatim.replace(rule.span) != Some(rule.span) {
@@ -34,8 +35,14 @@ impl Dump {
                     out.push(b' ');
                     out.extend_from_slice(parts.trim_ascii());
                 }
+                // A quote that opens in the chain's name leaves nothing of the rule.
+                None if is_unknown && names_open_chain(self.slice(rule.span)) => {
+                    out.extend_from_slice(" … … …".as_bytes());
+                }
                 None => write_parts(family, rule, out),
             }
+            let blanks = out.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
+            out.truncate(out.len() - if is_unknown { blanks } else { 0 });
             out.extend_from_slice(end);
         }
     }
@@ -60,6 +67,12 @@ fn appends(line: &[u8], chain: &[u8]) -> bool {
         words.get(at).is_some_and(|word| !word.is_open() && *word.text(line) == *wanted)
     };
     (is(0, b"-A") || is(0, b"--append")) && is(1, chain)
+}
+
+fn names_open_chain(line: &[u8]) -> bool {
+    let words = command_words(line);
+    let is_command = words.first().is_some_and(|word| word.bare(line).starts_with(b"-"));
+    is_command && words.get(1).is_some_and(Word::is_open)
 }
 
 /// What stands behind `-A CHAIN`, `-I CHAIN 1` or `-R CHAIN 1`; none for another line.
