@@ -169,6 +169,9 @@ impl Listing {
         let read =
             listed::read(line.get(rest_at..).unwrap_or_default(), name, declared.map(|(name, _)| name));
         let mut matches: Vec<Match> = read.matches;
+        let families =
+            matches.iter().map(Match::family).chain([read.target.as_ref().and_then(Target::family)]);
+        families.flatten().for_each(|family| tables.learn_family(family));
         if let Some(from) = read.unknown_from {
             let (from, to) = (rest_at + from, line.trim_ascii_end().len());
             diagnostics.here(

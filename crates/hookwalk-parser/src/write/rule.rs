@@ -20,7 +20,8 @@ impl Dump {
             if is_unknown && appends(self.slice(rule.span), chain.name.as_bytes()) {
                 // The rules of one address list share a line, which stands once.
                 if verbatim.replace(rule.span) != Some(rule.span) {
-                    out.extend_from_slice(self.slice(rule.span).trim_ascii());
+                    out.extend_from_slice(trim_blanks(self.slice(rule.span)));
+                    protect_cr(out);
                     out.extend_from_slice(end);
                 }
                 continue;
@@ -33,7 +34,7 @@ impl Dump {
             match behind_command(self.slice(rule.span)).filter(|_| is_unknown) {
                 Some(parts) => {
                     out.push(b' ');
-                    out.extend_from_slice(parts.trim_ascii());
+                    out.extend_from_slice(trim_blanks(parts));
                 }
                 // A quote that opens in the chain's name leaves nothing of the rule.
                 None if is_unknown && names_open_chain(self.slice(rule.span)) => {
@@ -41,10 +42,27 @@ impl Dump {
                 }
                 None => write_parts(family, rule, out),
             }
-            let blanks = out.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
-            out.truncate(out.len() - if is_unknown { blanks } else { 0 });
+            if is_unknown {
+                let blanks = out.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
+                out.truncate(out.len() - blanks);
+                protect_cr(out);
+            }
             out.extend_from_slice(end);
         }
+    }
+}
+
+fn trim_blanks(text: &[u8]) -> &[u8] {
+    let is_text = |b: &u8| !matches!(b, b' ' | b'\t');
+    let start = text.iter().position(is_text).unwrap_or(text.len());
+    let end = text.iter().rposition(is_text).map_or(start, |at| at + 1);
+    text.get(start..end).unwrap_or_default()
+}
+
+/// A carriage return at the end of a line would be taken for a part of the line's end.
+fn protect_cr(out: &mut Vec<u8>) {
+    if out.ends_with(b"\r") {
+        out.extend_from_slice(" … … …".as_bytes());
     }
 }
 
