@@ -127,3 +127,15 @@ fn restore_input_without_built_in_chains_does_not_tell_what_they_hold() {
     assert_eq!(outcome.verdict, Verdict::Unknown);
     assert_eq!(outcome.not_in_dump, ["chain filter/FORWARD"]);
 }
+
+#[test]
+fn connmark_shifts_what_it_copies() {
+    let text = format!(
+        "*mangle\n:PREROUTING ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n\
+         -A PREROUTING -j MARK --set-xmark 0x1/0xffffffff\n\
+         -A PREROUTING -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff --left-shift-mark 4\n\
+         -A FORWARD -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff\nCOMMIT\n{}",
+        filter("")
+    );
+    assert_eq!(only(&text, &packet()).mark, 0x10);
+}

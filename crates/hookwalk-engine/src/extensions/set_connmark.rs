@@ -8,13 +8,14 @@ pub(super) fn apply(t: ConnmarkTarget, state: &mut State) -> Effect {
     if !state.has_connection() {
         return Effect::Continue;
     }
+    let shifted = |mark: u32| t.shift.map_or(mark, |shift| shift.apply(mark));
     match t.action {
-        Some(ConnmarkAction::Set(mark)) => state.connmark = mark.apply(state.connmark),
+        Some(ConnmarkAction::Set(mark)) => state.connmark = shifted(mark.apply(state.connmark)),
         Some(ConnmarkAction::Save(masks)) => {
-            state.connmark = (state.connmark & !masks.ctmask) ^ (state.mark & masks.nfmask);
+            state.connmark = (state.connmark & !masks.ctmask) ^ shifted(state.mark & masks.nfmask);
         }
         Some(ConnmarkAction::Restore(masks)) => {
-            state.mark = (state.mark & !masks.nfmask) ^ (state.connmark & masks.ctmask);
+            state.mark = (state.mark & !masks.nfmask) ^ shifted(state.connmark & masks.ctmask);
         }
         None => {}
     }

@@ -94,6 +94,9 @@ pub struct DiagnosticReport {
     pub column: u32,
     /// What is wrong.
     pub message: String,
+    /// A likely mend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
 }
 
 /// A match: `ext` and its options by name, or `unknown`.
@@ -193,6 +196,7 @@ impl DiagnosticReport {
             line: diagnostic.line,
             column: diagnostic.column,
             message: diagnostic.message.clone(),
+            help: diagnostic.help.clone(),
         }
     }
 }
