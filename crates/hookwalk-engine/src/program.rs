@@ -1,4 +1,4 @@
-use hookwalk_parser::extensions::Target;
+use hookwalk_parser::extensions::{Match, StatisticMode, Target};
 use hookwalk_parser::types::{Family, Text};
 use hookwalk_parser::{Backend, Chain, Dump, Policy, Rule, Table, TableEnd};
 use rustc_hash::FxHashMap;
@@ -160,6 +160,8 @@ pub(crate) struct CompiledChain {
     /// Behind the last rule.
     pub(crate) end: RuleId,
     pub(crate) policy: Option<Policy>,
+    /// Whether any of its rules keeps anything of having been asked.
+    pub(crate) has_memory: bool,
     /// Rules before which text is missing, with its line.
     pub(crate) gaps: Vec<(RuleId, u32)>,
 }
@@ -184,6 +186,8 @@ impl ChainPlace {
 pub(crate) struct Step {
     pub(crate) chain: ChainId,
     pub(crate) go: Go,
+    /// Whether a match of it keeps anything of having been asked.
+    pub(crate) has_memory: bool,
 }
 
 /// Where a packet goes that matches.
@@ -296,7 +300,7 @@ impl Program {
                     let site = Site { dump, table, chain, rule: index + 1, line: rule.line };
                     problems.push(Problem::MissingChain { site, target: target.clone() });
                 }
-                self.rules.push(Step { chain: here, go });
+                self.rules.push(Step { chain: here, go, has_memory: has_memory(rule) });
             }
             self.chains.push(CompiledChain {
                 place: ChainPlace { dump: id(dump), table: id(at), chain: id(number) },
@@ -304,6 +308,7 @@ impl Program {
                 first: RuleId(first),
                 end: RuleId(id(self.rules.len())),
                 policy: chain.policy,
+                has_memory: chain.rules.iter().any(has_memory),
                 gaps: chain.gaps.iter().map(|gap| (RuleId(first + id(gap.after)), gap.line)).collect(),
             });
         }
@@ -350,6 +355,15 @@ impl CompiledChain {
     pub(crate) const fn number(&self, rule: RuleId) -> u32 {
         rule.0 - self.first.0 + 1
     }
+}
+
+/// Whether a match of a rule keeps anything of having been asked: lists of `recent`, counts of `nth`.
+fn has_memory(rule: &Rule) -> bool {
+    rule.matches.iter().any(|candidate| match candidate {
+        Match::Recent(_) => true,
+        Match::Statistic(m) => m.mode == Some(StatisticMode::Nth),
+        _ => false,
+    })
 }
 
 /// Dumps are below 4 GiB and a rule takes some bytes, so that every index fits.

@@ -133,15 +133,6 @@ pub(crate) fn asks_source(candidate: &Match) -> bool {
     }
 }
 
-/// Whether a match keeps anything of having been asked.
-pub(crate) fn has_memory(candidate: &Match) -> bool {
-    match candidate {
-        Match::Recent(_) => true,
-        Match::Statistic(m) => m.mode == Some(StatisticMode::Nth),
-        _ => false,
-    }
-}
-
 /// What a match with a memory keeps of having been asked; the matches before it on the rule held.
 pub(crate) fn event(candidate: &Match, view: &View<'_>) -> Option<Event> {
     match candidate {

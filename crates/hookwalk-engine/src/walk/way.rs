@@ -365,7 +365,9 @@ impl Way<'_> {
             };
             let next = InChain { rule: place.rule.next(), draws: 0, ..place };
             let judgement = self.judge(rule, &state, place);
-            if let Judgement::Yes | Judgement::No = judgement {
+            if chain.has_memory
+                && let Judgement::Yes | Judgement::No = judgement
+            {
                 state.memory = self.remember(rule, &state, place);
             }
             match judgement {
@@ -467,7 +469,7 @@ impl Way<'_> {
                     wanted.holds(|pattern| pattern.matches(name.as_bytes()))
                 }
             };
-        if !rule.matches.iter().any(extensions::has_memory)
+        if !self.program.step(place.rule).is_some_and(|step| step.has_memory)
             || !Self::base_holds(rule, self.packet_of(state), state)
             || !met(rule.base.in_interface, state.in_interface)
             || !met(rule.base.out_interface, state.out)
