@@ -21,7 +21,14 @@ const ROOMS: &[(&str, &[&str])] = &[
             "prefix-trie",
         ],
     ),
-    ("hookwalk", &["hookwalk-parser", "hookwalk-engine", "serde", "serde_json", "thiserror", "ipnet"]),
+    (
+        "hookwalk-kube",
+        &["hookwalk-parser", "hookwalk-engine", "hmac-sha256", "rustc-hash", "serde_json", "thiserror"],
+    ),
+    (
+        "hookwalk",
+        &["hookwalk-parser", "hookwalk-engine", "hookwalk-kube", "serde", "serde_json", "thiserror", "ipnet"],
+    ),
     (
         "hookwalk-cli",
         &[

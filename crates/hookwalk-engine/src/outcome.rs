@@ -1,11 +1,12 @@
 use std::net::IpAddr;
 
+use hookwalk_parser::Dump;
 use hookwalk_parser::extensions::RejectWith;
 use hookwalk_parser::types::{PortRange, Text};
 
 use crate::packet::{InterfaceName, Packet};
 use crate::probability::Probability;
-use crate::program::{ChainPlace, Hook};
+use crate::program::{ChainPlace, Hook, TableName};
 
 /// What becomes of a packet: every outcome there can be.
 #[derive(Clone, Debug)]
@@ -186,6 +187,23 @@ pub struct RuleRef {
     /// The line of the dump, from 1; none when no line declares the chain.
     pub line: Option<u32>,
     pub(crate) place: ChainPlace,
+}
+
+impl RuleRef {
+    /// A rule (by its index in the chain, from 0) or the policy of a chain, where the dumps have it:
+    /// for whoever names rules that no packet has met.
+    pub fn new(dumps: &[Dump], dump: usize, table: usize, chain: usize, rule: Option<usize>) -> Option<Self> {
+        let place = ChainPlace::new(dump, table, chain);
+        let found = place.chain(dumps)?;
+        let line = match rule {
+            Some(rule) => Some(found.rules.get(rule)?.line),
+            None => found.line,
+        };
+        let name = &dumps.get(dump)?.tables().get(table)?.name;
+        let table = TableName::ALL.into_iter().find(|table| name == table.name())?.name();
+        let rule = rule.map(|rule| u32::try_from(rule + 1).unwrap_or(u32::MAX));
+        Some(RuleRef { dump, table, chain: found.name.clone(), rule, line, place })
+    }
 }
 
 /// `nat/KUBE-SERVICES/4`, or `filter/FORWARD/policy`.

@@ -175,6 +175,10 @@ pub(crate) struct ChainPlace {
 }
 
 impl ChainPlace {
+    pub(crate) fn new(dump: usize, table: usize, chain: usize) -> Self {
+        ChainPlace { dump: id(dump), table: id(table), chain: id(chain) }
+    }
+
     /// The chain as the dump has it.
     pub(crate) fn chain(self, dumps: &[Dump]) -> Option<&Chain> {
         dumps.get(self.dump as usize)?.tables().get(self.table as usize)?.chains.get(self.chain as usize)
@@ -303,7 +307,7 @@ impl Program {
                 self.rules.push(Step { chain: here, go, has_memory: has_memory(rule) });
             }
             self.chains.push(CompiledChain {
-                place: ChainPlace { dump: id(dump), table: id(at), chain: id(number) },
+                place: ChainPlace::new(dump, at, number),
                 table: name,
                 first: RuleId(first),
                 end: RuleId(id(self.rules.len())),

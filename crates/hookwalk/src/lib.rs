@@ -66,6 +66,8 @@
 pub mod context;
 pub mod report;
 
+pub use hookwalk_kube as kube;
+
 pub use hookwalk_engine::{
     AddressSet, Assumption, BadInterfaceName, Case, Engine, Hook, Host, InterfaceAddress, InterfaceName,
     Limits, NextHop, Outcome, Packet, PacketState, Place, Probability, Problem, Route, RouteKind,

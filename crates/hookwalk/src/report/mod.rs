@@ -4,6 +4,7 @@
 //! these keep their names and fields. `schema` is 1.
 
 mod dump;
+mod findings;
 mod packet;
 mod walk;
 
@@ -11,6 +12,7 @@ pub use dump::{
     ChainReport, CountersReport, DiagnosticReport, DumpReport, MatchReport, RuleReport, TableReport,
     TargetReport,
 };
+pub use findings::{FindingReport, FindingsReport, findings};
 pub use packet::{BadPacket, PacketReport, Text};
 pub use walk::{
     AssumptionReport, CaseReport, OutcomeReport, RuleNumber, RuleRefReport, StepReport, WalkReport,
