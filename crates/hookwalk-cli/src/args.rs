@@ -194,7 +194,7 @@ pub(crate) struct ContextArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) ipset: Vec<PathBuf>,
     /// Lines of `sysctl -a`
-    #[arg(long, value_name = "FILE", hide = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) sysctl: Vec<PathBuf>,
     /// Output of `conntrack -L`
     #[arg(long, value_name = "FILE", hide = true)]

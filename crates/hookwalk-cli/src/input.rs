@@ -118,9 +118,6 @@ pub(crate) fn host(arguments: &ContextArguments, strict: bool) -> Result<Host, F
     if !arguments.conntrack.is_empty() {
         return Err(Failure::not_built("--conntrack"));
     }
-    if !arguments.sysctl.is_empty() {
-        return Err(Failure::not_built("--sysctl"));
-    }
     let mut host = Host::default();
     for address in &arguments.node_ip {
         host = host.with_node_address(*address);
@@ -159,6 +156,10 @@ pub(crate) fn host(arguments: &ContextArguments, strict: bool) -> Result<Host, F
             let set = if lacks { set.with_entries_missing() } else { set };
             host = host.with_set(name, set);
         }
+    }
+    for file in &arguments.sysctl {
+        let lost = context::read_sysctls(&text(file)?, &mut host.sysctls);
+        errors += tell(file, &lost, host.sysctls == hookwalk::Sysctls::default())?;
     }
     if strict && errors > 0 {
         return Err(Failure::input("what is known of the node has errors, and --strict was given"));

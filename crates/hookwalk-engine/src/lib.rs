@@ -41,8 +41,8 @@ mod walk;
 
 pub use engine::{Engine, WalkError};
 pub use host::{
-    AddressSet, Host, InterfaceAddress, NextHop, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule,
-    Scope, SetEntry, Sysctls,
+    AddressSet, Host, InterfaceAddress, InterfaceSysctls, NextHop, ReversePath, Route, RouteKind,
+    RouteTableId, RoutingAction, RoutingRule, Scope, SetEntry, Sysctls,
 };
 pub use outcome::{Assumption, Case, Outcome, Place, RuleRef, StepKind, Verdict, Walk, WalkStep};
 pub use packet::{BadInterfaceName, InterfaceName, Packet, PacketState};

@@ -70,9 +70,9 @@ pub use hookwalk_kube as kube;
 
 pub use hookwalk_engine::{
     AddressSet, Assumption, BadInterfaceName, Case, Engine, Hook, Host, InterfaceAddress, InterfaceName,
-    Limits, NextHop, Outcome, Packet, PacketState, Place, Probability, Problem, Route, RouteKind,
-    RouteTableId, RoutingAction, RoutingRule, RuleRef, Scope, SetEntry, Site, StepKind, Sysctls, TableName,
-    Verdict, Walk, WalkError, WalkStep,
+    InterfaceSysctls, Limits, NextHop, Outcome, Packet, PacketState, Place, Probability, Problem,
+    ReversePath, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule, RuleRef, Scope, SetEntry, Site,
+    StepKind, Sysctls, TableName, Verdict, Walk, WalkError, WalkStep,
 };
 pub use hookwalk_parser::{
     Backend, BaseMatches, Chain, Code, Counters, Diagnostic, Dump, Gap, OptionText, OptionValue, Policy,

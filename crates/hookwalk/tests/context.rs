@@ -66,7 +66,8 @@ fn the_node_of_the_article() {
     assert_eq!((sets.len(), errors.len()), (5, 0));
     let (sysctls, errors) = context::sysctls(&read("sysctl.txt"));
     assert_eq!(errors, []);
-    assert_eq!((sysctls.forwarding, sysctls.route_localnet), (Some(true), Some(true)));
+    let eth0 = "eth0".parse().unwrap();
+    assert!(sysctls.forwarding4(eth0) && sysctls.route_localnet(eth0));
 
     let by_addresses = Host::default().with_interface_addresses(addresses);
     let by_routes = Host::default().with_routes(routes).with_routing_rules(rules);

@@ -17,7 +17,7 @@ pub use address::{InterfaceAddress, Scope};
 pub use route::{NextHop, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule};
 pub(crate) use route::{RouteKey, Routed, RoutingTables};
 pub use set::{AddressSet, SetEntry};
-pub use sysctl::Sysctls;
+pub use sysctl::{InterfaceSysctls, ReversePath, Sysctls};
 
 /// The node around the dump.
 ///

@@ -194,46 +194,63 @@ impl RoutingTables {
     /// Looks a destination up as the kernel does (`net/ipv4/fib_rules.c`): rules by priority, in each
     /// table the longest prefix; a table without a route leaves it to the next rule.
     pub(crate) fn route(&self, key: &RouteKey) -> Routed {
+        match self.find(key) {
+            Ok(route) => match route.kind {
+                RouteKind::Local | RouteKind::Anycast => Routed::Local,
+                RouteKind::Broadcast | RouteKind::Multicast => Routed::Broadcast,
+                RouteKind::Unicast => Routed::Forward(match route.next_hops.as_slice() {
+                    [only] => *only,
+                    _ => NextHop::default(),
+                }),
+                RouteKind::Blackhole => Routed::Refused("a route `blackhole`"),
+                RouteKind::Unreachable => Routed::Refused("a route `unreachable`"),
+                RouteKind::Prohibit => Routed::Refused("a route `prohibit`"),
+                RouteKind::Throw => NO_ROUTE,
+            },
+            Err(routed) => routed,
+        }
+    }
+
+    /// Every next hop of the route to a destination that is another host's; none where there is no such
+    /// route.
+    pub(crate) fn next_hops(&self, key: &RouteKey) -> &[NextHop] {
+        match self.find(key) {
+            Ok(route) if route.kind == RouteKind::Unicast => &route.next_hops,
+            _ => &[],
+        }
+    }
+
+    fn find(&self, key: &RouteKey) -> Result<&Route, Routed> {
         if self.lack {
-            return Routed::Unknown;
+            return Err(Routed::Unknown);
         }
         let default = [RouteTableId::LOCAL, RouteTableId::MAIN, RouteTableId::DEFAULT];
         let Some(rules) = &self.rules else {
             // Tables that the kernel's own rules do not look into are there because other rules do.
             if self.tables.keys().any(|table| !default.contains(table)) {
-                return Routed::Unknown;
+                return Err(Routed::Unknown);
             }
-            return default.into_iter().find_map(|table| self.lookup(table, key.dst)).unwrap_or(NO_ROUTE);
+            return default.into_iter().find_map(|table| self.lookup(table, key.dst)).ok_or(NO_ROUTE);
         };
         for rule in rules.iter().filter(|rule| rule.holds(key)) {
-            let routed = match rule.action {
-                RoutingAction::Lookup(table) => self.lookup(table, key.dst),
-                RoutingAction::Blackhole => Some(Routed::Refused("a routing rule `blackhole`")),
-                RoutingAction::Unreachable => Some(Routed::Refused("a routing rule `unreachable`")),
-                RoutingAction::Prohibit => Some(Routed::Refused("a routing rule `prohibit`")),
-                RoutingAction::Unknown => Some(Routed::Unknown),
-            };
-            if let Some(routed) = routed {
-                return routed;
+            match rule.action {
+                RoutingAction::Lookup(table) => {
+                    if let Some(route) = self.lookup(table, key.dst) {
+                        return Ok(route);
+                    }
+                }
+                RoutingAction::Blackhole => return Err(Routed::Refused("a routing rule `blackhole`")),
+                RoutingAction::Unreachable => return Err(Routed::Refused("a routing rule `unreachable`")),
+                RoutingAction::Prohibit => return Err(Routed::Refused("a routing rule `prohibit`")),
+                RoutingAction::Unknown => return Err(Routed::Unknown),
             }
         }
-        NO_ROUTE
+        Err(NO_ROUTE)
     }
 
-    fn lookup(&self, table: RouteTableId, dst: IpAddr) -> Option<Routed> {
+    fn lookup(&self, table: RouteTableId, dst: IpAddr) -> Option<&Route> {
         let route = self.tables.get(&table)?.iter().find(|route| route.destination.contains(&dst))?;
-        Some(match route.kind {
-            RouteKind::Local | RouteKind::Anycast => Routed::Local,
-            RouteKind::Broadcast | RouteKind::Multicast => Routed::Broadcast,
-            RouteKind::Unicast => Routed::Forward(match route.next_hops.as_slice() {
-                [only] => *only,
-                _ => NextHop::default(),
-            }),
-            RouteKind::Blackhole => Routed::Refused("a route `blackhole`"),
-            RouteKind::Unreachable => Routed::Refused("a route `unreachable`"),
-            RouteKind::Prohibit => Routed::Refused("a route `prohibit`"),
-            RouteKind::Throw => return None,
-        })
+        (route.kind != RouteKind::Throw).then_some(route)
     }
 }
 

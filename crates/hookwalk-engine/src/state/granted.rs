@@ -4,6 +4,8 @@
 pub(crate) enum Granted {
     Forwarding,
     NoRouteLocalnet,
+    NoReversePath,
+    TcpLoose,
     RecentEmpty,
     NthAtStart,
     LimitFull,
@@ -18,12 +20,14 @@ pub(crate) enum Granted {
 
 /// A set of these.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct GrantedSet(u16);
+pub(crate) struct GrantedSet(u32);
 
 impl GrantedSet {
-    const ALL: [Granted; 12] = [
+    const ALL: [Granted; 14] = [
         Granted::Forwarding,
         Granted::NoRouteLocalnet,
+        Granted::NoReversePath,
+        Granted::TcpLoose,
         Granted::RecentEmpty,
         Granted::NthAtStart,
         Granted::LimitFull,
@@ -52,6 +56,8 @@ impl Granted {
             Granted::Forwarding if src.is_ipv6() => "sysctl net.ipv6.conf.all.forwarding = 1",
             Granted::Forwarding => "sysctl net.ipv4.ip_forward = 1",
             Granted::NoRouteLocalnet => "sysctl net.ipv4.conf.all.route_localnet = 0",
+            Granted::NoReversePath => "sysctl net.ipv4.conf.all.rp_filter = 0",
+            Granted::TcpLoose => "sysctl net.netfilter.nf_conntrack_tcp_loose = 1",
             Granted::RecentEmpty => "recent lists empty",
             Granted::NthAtStart => "statistic mode nth at its start",
             Granted::LimitFull => "limit buckets full",

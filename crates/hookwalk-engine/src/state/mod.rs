@@ -123,6 +123,10 @@ pub(crate) enum Decider {
 /// Where the packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum At {
+    /// In by an interface, before any rule.
+    Receive,
+    /// Behind table raw, before connection tracking.
+    Track(Hook),
     /// Before a table at a hook.
     Table(Hook, TableName),
     /// In a chain, before a rule.

@@ -84,13 +84,18 @@ impl View<'_> {
             return true;
         }
         // The answer comes from the destination when that is this node, and 127.0.0.1 may not leave.
-        let from_loopback = self.state.dst.is_ipv4() && self.state.dst.is_loopback();
-        if from_loopback && !self.state.src.is_multicast() && !self.host.sysctls.route_localnet() {
-            return false;
-        }
         let (src, dst) = (self.state.dst, self.state.src);
         let key = RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK };
-        !matches!(routing.route(&key), Routed::Refused(_))
+        let routed = routing.route(&key);
+        let from_loopback = src.is_ipv4() && src.is_loopback();
+        if from_loopback && !dst.is_multicast() {
+            let out = match routed {
+                Routed::Forward(hop) => hop.interface,
+                _ => None,
+            };
+            return self.host.sysctls.route_localnet(out.unwrap_or(InterfaceName::LOOPBACK));
+        }
+        !matches!(routed, Routed::Refused(_))
     }
 
     /// The source that MASQUERADE gives (kernel: `net/ipv4/devinet.c`, `inet_select_addr`): of the

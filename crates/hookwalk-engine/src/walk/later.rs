@@ -110,7 +110,7 @@ impl Way<'_> {
     pub(super) fn entry_of(in_interface: Interface) -> At {
         match in_interface {
             Interface::None => At::RouteOut,
-            _ => At::Table(Hook::Prerouting, crate::program::TableName::Raw),
+            _ => At::Receive,
         }
     }
 

@@ -213,6 +213,8 @@ fn progress(state: &State) -> (u8, u32) {
     let again = later + if state.in_interface != Interface::None && !state.looped_back { 80 } else { 0 };
     match state.at {
         At::RouteOut => (later, 0),
+        At::Receive => (again + hook(Hook::Prerouting), 0),
+        At::Track(at) => (again + hook(at) + 1, u32::MAX),
         At::Table(at, table) => (again + hook(at) + 2 * table as u8, 0),
         At::Rule(InChain { hook: at, rule, .. }) => (again + hook(at) + 10, rule.0),
         At::RerouteMark | At::RerouteDnat => (later + 12, 0),

@@ -9,6 +9,8 @@ mod later;
 mod merged;
 mod report;
 mod routing;
+mod source;
+mod tracking;
 mod way;
 
 use way::Way;

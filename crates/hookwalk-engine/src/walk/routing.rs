@@ -22,9 +22,16 @@ enum NextHopError {
 impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
     pub(super) fn route_in(&mut self, mut state: State) -> Move {
-        let by_loopback = state.in_interface == Interface::Known(InterfaceName::LOOPBACK);
-        if !by_loopback && let Some(reason) = self.martian(&state) {
-            return lost(state, End::not_routed(reason));
+        let in_interface = match state.in_interface {
+            Interface::Known(name) => name,
+            _ => InterfaceName::LOOPBACK,
+        };
+        if in_interface != InterfaceName::LOOPBACK {
+            match self.refused_source(&state, in_interface) {
+                Ok(None) => {}
+                Ok(Some(reason)) => return lost(state, End::not_routed(reason)),
+                Err(turn) => return Move::Turn(turn),
+            }
         }
         let to_this_node = match self.is_to_this_node(&state) {
             Ok(to_this_node) => to_this_node,
@@ -38,16 +45,9 @@ impl Way<'_> {
             let reason = format!("nothing tells whether this node listens to the group {}", state.dst);
             return lost(state, End::unknown(Place::Routing, reason));
         }
-        if self.host.sysctls.forwarding.is_none() {
-            self.granted.insert(Granted::Forwarding);
-        }
-        if !self.host.sysctls.forwarding() {
+        if !self.may_forward(&state, in_interface) {
             return lost(state, End::not_routed("forwarding is off"));
         }
-        let in_interface = match state.in_interface {
-            Interface::Known(name) => name,
-            _ => InterfaceName::LOOPBACK,
-        };
         let chosen = match self.next_hop(&state, in_interface) {
             Ok(chosen) => chosen,
             Err(NextHopError::Refused(reason)) => return lost(state, End::not_routed(reason)),
@@ -112,7 +112,7 @@ impl Way<'_> {
         };
         let chosen = self.choose_for_sent(state)?.map_err(|reason| fails(reason.to_owned()))?;
         let from_loopback = state.src.is_ipv4() && state.src.is_loopback();
-        if from_loopback && !chosen.to_this_node && !self.may_route_localnet() {
+        if from_loopback && !chosen.to_this_node && !self.may_route_localnet(chosen.out) {
             return Err(fails(format!("{} may not leave by another interface than lo", state.src)));
         }
         Ok(chosen)
@@ -174,35 +174,30 @@ impl Way<'_> {
         }
     }
 
-    /// Addresses that cannot come from or go to another host (kernel: `net/ipv4/fib_frontend.c`,
-    /// `__fib_validate_source`; `net/ipv4/route.c`, `ip_route_input_slow`).
-    fn martian(&mut self, state: &State) -> Option<&'static str> {
-        if state.src.is_loopback() {
-            return Some("a loopback address comes by another interface than lo");
-        }
-        if state.src.is_unspecified() || is_multicast(state.src) {
-            return Some("the source is no address of a host");
-        }
-        match self.host.address_type(state.src) {
-            Some(AddressType::Local) => return Some("the source is an address of this node"),
-            Some(AddressType::Broadcast) => return Some("the source is a broadcast address"),
-            Some(_) => {}
-            None => self.granted.insert(Granted::ForeignSource),
-        }
-        if state.dst.is_unspecified() {
-            return Some("the destination is no address");
-        }
-        if state.dst.is_loopback() && (state.dst.is_ipv6() || !self.may_route_localnet()) {
-            return Some("a loopback address is reached by another interface than lo");
-        }
-        None
+    /// Whether packets for others that come in by an interface are forwarded.
+    fn may_forward(&mut self, state: &State, in_interface: InterfaceName) -> bool {
+        let sysctls = &self.host.sysctls;
+        let known = match state.dst {
+            IpAddr::V4(_) => sysctls.forwarding4_known(in_interface),
+            IpAddr::V6(_) => sysctls.forwarding6_known(in_interface),
+        };
+        known.unwrap_or_else(|| {
+            self.granted.insert(Granted::Forwarding);
+            true
+        })
     }
 
-    fn may_route_localnet(&mut self) -> bool {
-        if self.host.sysctls.route_localnet.is_none() {
+    /// Whether 127.0.0.0/8 may come in or leave by an interface.
+    pub(super) fn may_route_localnet(&mut self, interface: Interface) -> bool {
+        // Where the interface is not known, `all` speaks.
+        let interface = match interface {
+            Interface::Known(name) => name,
+            _ => InterfaceName::LOOPBACK,
+        };
+        if !self.host.sysctls.tells_route_localnet(interface) {
             self.granted.insert(Granted::NoRouteLocalnet);
         }
-        self.host.sysctls.route_localnet()
+        self.host.sysctls.route_localnet(interface)
     }
 }
 

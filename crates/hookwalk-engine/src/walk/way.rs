@@ -228,6 +228,8 @@ impl Way<'_> {
             let moved = match state.at {
                 At::Table(hook, table) => self.enter(state, hook, table),
                 At::Rule(place) => self.rule(state, place),
+                At::Receive => Self::receive(state),
+                At::Track(hook) => self.track(state, hook),
                 At::RouteIn => self.route_in(state),
                 At::RouteOut => self.route_out(state),
                 At::RerouteMark => self.reroute_mark(state),
@@ -245,7 +247,6 @@ impl Way<'_> {
     /// again by lo; later packets get the connection's mapping there.
     fn enter(&mut self, mut state: State, hook: Hook, table: TableName) -> Move {
         state.mark_at_table = state.mark;
-        state.tracked |= table != TableName::Raw;
         if table == TableName::Nat {
             if let Some(connection) = state.connection {
                 return Self::behind(self.map(state, connection, hook), hook, table);
@@ -316,7 +317,7 @@ impl Way<'_> {
         use Hook::{Forward, Input, Output, Postrouting, Prerouting};
         use TableName::{Filter, Mangle, Nat, Raw, Security};
         let at = match (hook, table) {
-            (Prerouting, Raw) => At::Table(Prerouting, Mangle),
+            (Prerouting | Output, Raw) => At::Track(hook),
             (Prerouting, Mangle) => At::Table(Prerouting, Nat),
             (Prerouting, _) => At::RouteIn,
             (Input, Mangle) => At::Table(Input, Filter),
@@ -324,7 +325,6 @@ impl Way<'_> {
             (Input, Security) => At::Table(Input, Nat),
             (Forward, Mangle) => At::Table(Forward, Filter),
             (Forward, Filter) => At::Table(Forward, Security),
-            (Output, Raw) => At::Table(Output, Mangle),
             (Output, Mangle) => At::RerouteMark,
             (Output, Nat) => At::RerouteDnat,
             (Output, Filter) => At::Table(Output, Security),

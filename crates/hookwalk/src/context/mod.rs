@@ -41,7 +41,7 @@ pub use error::ContextError;
 pub use ipsets::ipsets;
 pub use routes::routes;
 pub use rules::rules;
-pub use sysctls::sysctls;
+pub use sysctls::{read_sysctls, sysctls};
 pub use values::route_table;
 
 #[cfg(test)]

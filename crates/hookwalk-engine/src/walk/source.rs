@@ -1,0 +1,137 @@
+//! Sources that routing refuses, and what IPv6 refuses before any rule.
+
+use std::net::IpAddr;
+
+use hookwalk_parser::extensions::AddressType;
+
+use super::way::{End, Move, Turn, Way};
+use crate::host::{ReversePath, RouteKey, Routed};
+use crate::packet::InterfaceName;
+use crate::program::{Hook, TableName};
+use crate::question::Question;
+use crate::state::{At, Granted, Interface, State};
+
+impl Way<'_> {
+    /// Before the first hook of a packet that arrives (kernel: `net/ipv6/ip6_input.c`, `ip6_rcv_core`).
+    pub(super) fn receive(state: State) -> Move {
+        if state.in_interface != Interface::Known(InterfaceName::LOOPBACK)
+            && let (IpAddr::V6(src), IpAddr::V6(dst)) = (state.src, state.dst)
+        {
+            let scope = dst.octets()[1] & 0xf;
+            let refused = if src.is_loopback() || dst.is_loopback() {
+                Some("a loopback address is used on another interface than lo")
+            } else if src.is_multicast() {
+                Some("the source is no address of a host")
+            } else if dst.is_multicast() && scope < 2 {
+                Some("the group does not reach beyond the sending node")
+            } else {
+                None
+            };
+            if let Some(reason) = refused {
+                return Move::Turn(Turn::End(state, End::not_routed(reason)));
+            }
+        }
+        Move::On(State { at: At::Table(Hook::Prerouting, TableName::Raw), ..state })
+    }
+
+    /// Why a packet that arrives by another interface than `lo` is refused for its source, or for a
+    /// destination that nobody has (kernel: `net/ipv4/route.c`, `ip_route_input_slow` and
+    /// `ip_mc_validate_source`). IPv6 asks less.
+    pub(super) fn refused_source(
+        &mut self,
+        state: &State,
+        interface: InterfaceName,
+    ) -> Result<Option<&'static str>, Turn> {
+        let (IpAddr::V4(src), IpAddr::V4(dst)) = (state.src, state.dst) else {
+            return Ok(self.refused_source6(state));
+        };
+        if src.is_multicast() || src.is_broadcast() {
+            return Ok(Some("the source is no address of a host"));
+        }
+        // Who has no address yet asks all: DHCP, and groups of the link.
+        let to_all = dst.is_broadcast() || dst.is_multicast() && dst.octets()[..3] == [224, 0, 0];
+        if src.is_unspecified() {
+            return Ok((!to_all).then_some("the source is no address of a host"));
+        }
+        if dst.is_unspecified() {
+            return Ok(Some("the destination is no address"));
+        }
+        if dst.is_loopback() && !self.may_route_localnet(state.in_interface) {
+            return Ok(Some("a loopback address is reached by another interface than lo"));
+        }
+        if src.is_loopback() && !self.may_route_localnet(state.in_interface) {
+            return Ok(Some("a loopback address comes by another interface than lo"));
+        }
+        self.refused_way_back(state, interface)
+    }
+
+    fn refused_source6(&mut self, state: &State) -> Option<&'static str> {
+        if self.host.address_type(state.src).is_none() {
+            self.granted.insert(Granted::ForeignSource);
+        }
+        state.dst.is_unspecified().then_some("the destination is no address")
+    }
+
+    /// What the way back to the sender says (kernel: `net/ipv4/fib_frontend.c`, `fib_validate_source`).
+    fn refused_way_back(
+        &mut self,
+        state: &State,
+        interface: InterfaceName,
+    ) -> Result<Option<&'static str>, Turn> {
+        let sysctls = &self.host.sysctls;
+        let (filter, accept_local) = (sysctls.reverse_path(interface), sysctls.accept_local(interface));
+        match self.host.address_type(state.src) {
+            Some(AddressType::Local) if !accept_local => {
+                return Ok(Some("the source is an address of this node"));
+            }
+            Some(AddressType::Broadcast) if !(accept_local && filter == ReversePath::Off) => {
+                return Ok(Some("the source is a broadcast address"));
+            }
+            Some(_) => {}
+            None if accept_local => {}
+            None => self.granted.insert(Granted::ForeignSource),
+        }
+        if filter == ReversePath::Off {
+            if !self.host.sysctls.tells_reverse_path(interface) {
+                self.granted.insert(Granted::NoReversePath);
+            }
+            return Ok(None);
+        }
+        let mark = if self.host.sysctls.src_valid_mark(interface) { state.mark } else { 0 };
+        let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface: InterfaceName::LOOPBACK };
+        let routing = self.host.routing();
+        let passes = match routing.is_known().then(|| routing.route(&key)) {
+            Some(Routed::Forward(_)) if filter == ReversePath::Loose => Some(true),
+            Some(Routed::Forward(_)) => {
+                let hops = routing.next_hops(&key);
+                let by_it = hops.iter().any(|hop| hop.interface == Some(interface));
+                let told = by_it || hops.iter().all(|hop| hop.interface.is_some());
+                told.then_some(by_it)
+            }
+            Some(Routed::Local) => Some(filter == ReversePath::Loose || self.is_address_of(state, interface)),
+            Some(Routed::Broadcast | Routed::Refused(_)) => Some(false),
+            Some(Routed::Unknown) | None => None,
+        };
+        let passes = match passes {
+            Some(passes) => passes,
+            None => {
+                let text = match filter {
+                    ReversePath::Loose => format!("there is a route back to {}", state.src),
+                    _ => format!("the way back to {} is by `{interface}`", state.src),
+                };
+                let question = Question::Opaque { text, seen: 0 };
+                match self.facts.settle(&question, state.facts) {
+                    Some(is) => is,
+                    None => return Err(self.ask(*state, question, None)),
+                }
+            }
+        };
+        Ok((!passes).then_some("the way back to its source is not the way it came (rp_filter)"))
+    }
+
+    /// Whether the source is an address of the interface itself.
+    fn is_address_of(&self, state: &State, interface: InterfaceName) -> bool {
+        let all = self.host.interface_addresses().unwrap_or_default();
+        all.iter().any(|own| own.interface == interface && own.address() == state.src)
+    }
+}
