@@ -3,6 +3,7 @@
 //! * [`topology`]: the node that both sides talk about: its interfaces, addresses and routes.
 //! * [`ruleset`]: small random rulesets from a seed, as `iptables-restore` text.
 //! * [`packets`]: packets aimed at the edges of a ruleset, and packets to and from bytes.
+//! * [`KubeProxy`]: the rules that kube-proxy writes for [`objects`] of the API.
 //! * `kernel` (Linux only): a network namespace that is such a node, and what its kernel does with
 //!   a packet: where it went, which rules counted it, in which order.
 //!
@@ -16,3 +17,6 @@ pub mod kernel;
 pub mod packets;
 pub mod ruleset;
 pub mod topology;
+
+pub use hookwalk_kube::objects;
+pub use hookwalk_kube::writer::{self, KubeProxy};
