@@ -118,8 +118,18 @@ impl Host {
         Some(if own.contains(&address) { AddressType::Local } else { AddressType::Unicast })
     }
 
+    /// The node's own addresses, as far as they are told, 127.0.0.0/8 and `::1` aside.
+    pub fn node_addresses(&self) -> Vec<IpAddr> {
+        match &self.interfaces {
+            Some(interfaces) => {
+                interfaces.iter().map(InterfaceAddress::address).filter(|own| !own.is_loopback()).collect()
+            }
+            None => self.node_addresses.clone().unwrap_or_default(),
+        }
+    }
+
     /// The addresses of an interface, in order, where they are known.
-    pub(crate) fn interface_addresses(&self) -> Option<&[InterfaceAddress]> {
+    pub fn interface_addresses(&self) -> Option<&[InterfaceAddress]> {
         self.interfaces.as_deref()
     }
 

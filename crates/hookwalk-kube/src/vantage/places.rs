@@ -1,0 +1,247 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use hookwalk_engine::{Host, InterfaceName};
+use hookwalk_parser::Dump;
+use hookwalk_parser::types::{Family, MaskedAddress};
+use rustc_hash::FxHashSet;
+
+use super::Vantage;
+use crate::inventory::Inventory;
+use crate::objects::{Node, NodeAddressKind};
+use crate::settings::Detector;
+
+/// The addresses and interfaces that stand for each kind of sender, for one family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// A Pod of this node that is no endpoint.
+    pub pod: IpAddr,
+    /// The interface its packets come by.
+    pub pod_interface: InterfaceName,
+    /// An address of this node.
+    pub node: IpAddr,
+    /// Whether nothing tells the node's address, so that one stands for it that no rule names.
+    pub node_is_made_up: bool,
+    /// Another node.
+    pub other_node: IpAddr,
+    /// Somewhere else.
+    pub outside: IpAddr,
+    /// The interface that packets of other nodes and from outside come by.
+    pub outside_interface: InterfaceName,
+    /// The host does not know `node` yet.
+    pub(super) adds_node_address: bool,
+}
+
+impl Places {
+    pub(super) fn choose(
+        dumps: &[Dump],
+        host: &Host,
+        inventory: &Inventory,
+        node: Option<&Node>,
+        others: &[Node],
+        family: Family,
+    ) -> Places {
+        let named = Named::read(dumps);
+        let settings = inventory.settings_of(family);
+        let detector = settings.and_then(|settings| settings.detector);
+        let of_family = |address: &IpAddr| Family::of(*address) == family;
+        let told = host
+            .node_addresses()
+            .into_iter()
+            .find(|address| of_family(address) && host.is_local(*address) == Some(true));
+        let of_object = node.and_then(|node| internal_ip(node, family));
+        let made_up = named.free(stand_in(family, 0), &[]);
+        let own = told.or(of_object).unwrap_or(made_up);
+        let others = others.iter().filter(|other| node.is_none_or(|node| node.name != other.name));
+        let other_node = others
+            .filter_map(|other| internal_ip(other, family))
+            .find(|address| *address != own)
+            .unwrap_or_else(|| named.free(around(own), &[own]));
+        let outside = named.free(stand_in(family, 1), &[own, other_node]);
+        let pods = pod_network(inventory, node, detector, family);
+        Places {
+            pod: named.free(pods, &[own, other_node]),
+            pod_interface: pod_interface(dumps, host, detector),
+            node: own,
+            node_is_made_up: told.or(of_object).is_none(),
+            other_node,
+            outside,
+            outside_interface: interface_of(host, |address| address == own).unwrap_or(interface(b"eth0")),
+            adds_node_address: told.is_none() && host.is_local(own).is_none_or(|known| !known),
+        }
+    }
+
+    /// The source address of a vantage.
+    pub fn source(&self, vantage: Vantage) -> IpAddr {
+        match vantage {
+            Vantage::Pod => self.pod,
+            Vantage::ThisNode => self.node,
+            Vantage::OtherNode => self.other_node,
+            Vantage::Outside => self.outside,
+        }
+    }
+
+    /// The interface that its packets come by; none for those of this node.
+    pub fn interface(&self, vantage: Vantage) -> Option<InterfaceName> {
+        match vantage {
+            Vantage::Pod => Some(self.pod_interface),
+            Vantage::ThisNode => None,
+            Vantage::OtherNode | Vantage::Outside => Some(self.outside_interface),
+        }
+    }
+}
+
+fn internal_ip(node: &Node, family: Family) -> Option<IpAddr> {
+    let of_family = |kind| {
+        let mut found =
+            node.addresses.iter().filter(move |a| a.kind == kind && Family::of(a.address) == family);
+        found.next().map(|address| address.address)
+    };
+    of_family(NodeAddressKind::InternalIp).or_else(|| of_family(NodeAddressKind::ExternalIp))
+}
+
+/// `fe80::/10`, 169.254.0.0/16: no service is served there.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+/// The interface that has an address, where they are told.
+fn interface_of(host: &Host, holds: impl Fn(IpAddr) -> bool) -> Option<InterfaceName> {
+    host.interface_addresses()?.iter().find(|own| holds(own.address())).map(|own| own.interface)
+}
+
+fn interface(name: &[u8]) -> InterfaceName {
+    InterfaceName::new(name).unwrap_or(InterfaceName::LOOPBACK)
+}
+
+/// Networks for documentation (RFC 5737, RFC 3849), which no cluster has.
+fn stand_in(family: Family, which: u16) -> MaskedAddress {
+    match family {
+        Family::V4 if which == 0 => network(Ipv4Addr::new(192, 0, 2, 0).into(), 24),
+        Family::V4 => network(Ipv4Addr::new(203, 0, 113, 0).into(), 24),
+        Family::V6 => network(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, which, 0, 0, 0, 0).into(), 64),
+    }
+}
+
+/// The network of a node's neighbours.
+fn around(address: IpAddr) -> MaskedAddress {
+    network(address, if address.is_ipv4() { 24 } else { 64 })
+}
+
+fn network(address: IpAddr, prefix_len: u32) -> MaskedAddress {
+    match address {
+        IpAddr::V4(v4) => {
+            MaskedAddress::v4(v4, Ipv4Addr::from_bits(u32::MAX.checked_shl(32 - prefix_len).unwrap_or(0)))
+        }
+        IpAddr::V6(v6) => {
+            MaskedAddress::v6(v6, Ipv6Addr::from_bits(u128::MAX.checked_shl(128 - prefix_len).unwrap_or(0)))
+        }
+    }
+}
+
+/// Where a Pod of this node has its address.
+fn pod_network(
+    inventory: &Inventory,
+    node: Option<&Node>,
+    detector: Option<Detector>,
+    family: Family,
+) -> MaskedAddress {
+    let of_node = node.and_then(|node| node.pod_cidrs.iter().find(|cidr| cidr.family() == family).copied());
+    if let Some(Detector::Cidr(cidr)) = detector {
+        return of_node.filter(|own| cidr.contains(own.address())).unwrap_or(cidr);
+    }
+    let endpoints = inventory.services.iter().flat_map(|service| &service.endpoints);
+    let mut endpoints = endpoints.filter(|endpoint| Family::of(endpoint.address.ip()) == family);
+    let endpoint = endpoints.clone().find(|e| e.local == Some(true)).or_else(|| endpoints.next());
+    of_node.or_else(|| endpoint.map(|endpoint| around(endpoint.address.ip()))).unwrap_or(match family {
+        Family::V4 => network(Ipv4Addr::new(10, 244, 0, 0).into(), 24),
+        Family::V6 => network(Ipv6Addr::new(0xfd00, 0x10, 0x244, 0, 0, 0, 0, 0).into(), 64),
+    })
+}
+
+/// How the interfaces of Pods are called by the plugins there are.
+const POD_INTERFACES: &[&[u8]] = &[b"cali", b"lxc", b"eni", b"azv", b"veth", b"cni", b"cbr", b"weave"];
+
+/// The interface that the detector names, else one of a Pod that some rule names, else the bridge
+/// that has an address of theirs.
+fn pod_interface(dumps: &[Dump], host: &Host, detector: Option<Detector>) -> InterfaceName {
+    if let Some(Detector::Interface(pattern)) = detector {
+        let mut name = pattern.name().to_vec();
+        if pattern.is_prefix() && name.len() < InterfaceName::MAX {
+            name.push(b'0');
+        }
+        return interface(&name);
+    }
+    let rules =
+        dumps.iter().flat_map(Dump::tables).flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
+    let named =
+        rules.filter_map(|rule| rule.base.in_interface).filter(|i| !i.negated && !i.value.is_prefix());
+    let pod =
+        named.map(|i| i.value).find(|i| POD_INTERFACES.iter().any(|prefix| i.name().starts_with(prefix)));
+    let bridge = match detector {
+        Some(Detector::Cidr(cidr)) => interface_of(host, |address| cidr.contains(address)),
+        _ => None,
+    };
+    pod.map(|pod| interface(pod.name())).or(bridge).unwrap_or(interface(b"cni0"))
+}
+
+/// The addresses that rules name: what stands for "any" must be none of them.
+struct Named {
+    hosts: FxHashSet<IpAddr>,
+    networks: Vec<MaskedAddress>,
+}
+
+impl Named {
+    fn read(dumps: &[Dump]) -> Self {
+        let mut named = Named { hosts: FxHashSet::default(), networks: Vec::new() };
+        for table in dumps.iter().flat_map(Dump::tables) {
+            for rule in table.chains.iter().flat_map(|chain| &chain.rules) {
+                for address in [rule.base.source, rule.base.destination].into_iter().flatten() {
+                    let one = address.value.address();
+                    if address.value == MaskedAddress::host(one) {
+                        named.hosts.insert(one);
+                    } else if !address.value.is_any() && !named.networks.contains(&address.value) {
+                        named.networks.push(address.value);
+                    }
+                }
+            }
+        }
+        named
+    }
+
+    /// An address of the network that no rule names, alone or by a narrower network.
+    fn free(&self, within: MaskedAddress, taken: &[IpAddr]) -> IpAddr {
+        let narrower = |other: &&MaskedAddress| {
+            **other != within && other.prefix_len() > within.prefix_len() && within.contains(other.address())
+        };
+        let narrower: Vec<&MaskedAddress> = self.networks.iter().filter(narrower).collect();
+        let is_free = |address: &IpAddr| {
+            !taken.contains(address)
+                && !self.hosts.contains(address)
+                && !narrower.iter().any(|network| network.contains(*address))
+        };
+        candidates(within).find(is_free).unwrap_or_else(|| within.address())
+    }
+}
+
+/// Addresses all over a network, none at its ends.
+fn candidates(within: MaskedAddress) -> impl Iterator<Item = IpAddr> {
+    let host_bits = match within.address() {
+        IpAddr::V4(_) => 32 - u32::from(within.prefix_len().unwrap_or(32)),
+        IpAddr::V6(_) => 128 - u32::from(within.prefix_len().unwrap_or(128)),
+    };
+    let size = 1_u64.checked_shl(host_bits.min(40)).unwrap_or(1);
+    (0..4096_u64).filter_map(move |step| {
+        // A step that is odd comes to every address of a network in turn.
+        let offset = (77 + step * 259) % size;
+        if offset == 0 || offset == size - 1 {
+            return None;
+        }
+        Some(match within.address() {
+            IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() | u32::try_from(offset).ok()?).into(),
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() | u128::from(offset)).into(),
+        })
+    })
+}
