@@ -19,9 +19,8 @@ pub(crate) enum Command {
     Parse(ParseArguments),
     /// Walk a packet through the rules
     Trace(Box<TraceArguments>),
-    /// Not built yet
-    #[command(hide = true)]
-    Services(NotBuilt),
+    /// Show the Kubernetes Services that the rules serve
+    Services(Box<ServicesArguments>),
     /// Not built yet
     #[command(hide = true)]
     Verify(NotBuilt),
@@ -119,6 +118,29 @@ pub(crate) struct TraceArguments {
     /// Print every step of every outcome
     #[arg(long)]
     pub(crate) steps: bool,
+    #[command(flatten)]
+    pub(crate) context: ContextArguments,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dumps of one node; - for standard input
+    #[arg(required = true)]
+    pub(crate) dumps: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServicesArguments {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show those alone whose name, chain or address holds this text (may be given more than once)
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Vec<String>,
+    /// Output of `kubectl get services,endpointslices,nodes -A -o json`: names where comments are missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) objects: Vec<PathBuf>,
+    /// The node that the dump is from
+    #[arg(long, value_name = "NAME", requires = "objects")]
+    pub(crate) node: Option<String>,
     #[command(flatten)]
     pub(crate) context: ContextArguments,
     #[command(flatten)]

@@ -68,6 +68,7 @@ impl<'d> Tables<'d> {
     }
 
     /// A chain itself: where it is declared.
+    #[expect(dead_code, reason = "checks against the objects look at it")]
     pub(crate) fn chain_reference(&self, view: &TableView<'d>, chain: &str) -> Option<RuleRef> {
         let chain = view.chains.get(chain.as_bytes())?;
         RuleRef::new(self.dumps, view.dump, view.index, *chain, None)
@@ -77,6 +78,7 @@ impl<'d> Tables<'d> {
         self.dumps.get(at.dump)?.tables().get(at.table)?.chains.get(at.chain)?.rules.get(at.rule)
     }
 
+    #[expect(dead_code, reason = "checks against the objects look at it")]
     pub(crate) fn line(&self, at: At) -> Option<u32> {
         self.rule(at).map(|rule| rule.line)
     }
@@ -87,6 +89,7 @@ impl<'d> TableView<'d> {
         &self.table.chains
     }
 
+    #[expect(dead_code, reason = "checks against the objects look at it")]
     pub(crate) fn dump(&self) -> usize {
         self.dump
     }

@@ -1,5 +1,8 @@
 mod fmt;
+mod kube;
 mod parse;
+mod services;
+mod services_text;
 mod trace;
 mod trace_text;
 
@@ -11,7 +14,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
-        Command::Services(_) => Err(Failure::not_built("`hookwalk services`")),
+        Command::Services(arguments) => services::run(&arguments),
         Command::Verify(_) => Err(Failure::not_built("`hookwalk verify`")),
         Command::Dns(_) => Err(Failure::not_built("`hookwalk dns`")),
         Command::Lint(_) => Err(Failure::not_built("`hookwalk lint`")),

@@ -15,6 +15,7 @@ pub(crate) struct Sent {
     /// The rule with the DNAT target.
     pub(crate) dnat: At,
     /// The rule of the balancing chain that sends there.
+    #[expect(dead_code, reason = "checks against the objects look at it")]
     pub(crate) by: At,
 }
 

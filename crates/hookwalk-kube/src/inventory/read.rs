@@ -77,12 +77,12 @@ impl Reading<'_, '_> {
             let Some(entry) = self.entries.get_mut(entry) else { continue };
             match (kind, prefix) {
                 (AddressKind::ClusterIp, SVC) if tells => {
-                    entry.internal_policy = Some(TrafficPolicy::Cluster)
+                    entry.internal_policy = Some(TrafficPolicy::Cluster);
                 }
                 (AddressKind::ClusterIp, SVL) => entry.internal_policy = Some(TrafficPolicy::Local),
                 (AddressKind::ClusterIp, _) => {}
                 (_, SVC | FW) => {
-                    entry.external_policy = entry.external_policy.or(Some(TrafficPolicy::Cluster))
+                    entry.external_policy = entry.external_policy.or(Some(TrafficPolicy::Cluster));
                 }
                 _ => {}
             }

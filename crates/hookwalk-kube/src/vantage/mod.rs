@@ -176,25 +176,32 @@ impl Prober {
 
     fn way(&self, case: Case, serves: Option<&RuleRef>) -> Way {
         let mut parts: Vec<Part> = Vec::new();
+        let mut assume = case.assume;
         for outcome in &case.outcomes {
+            // What is met behind a draw is assumed for its outcome alone, and told with the others'.
+            for assumption in &outcome.assume {
+                if !assume.contains(assumption) {
+                    assume.push(assumption.clone());
+                }
+            }
             let part = self.part(outcome, serves);
             match parts.iter_mut().find(|known| known.is_like(&part)) {
                 Some(known) => known.share = known.share.plus(&part.share),
                 None => parts.push(part),
             }
         }
-        Way { assume: case.assume, parts }
+        Way { assume, parts }
     }
 
     fn part(&self, outcome: &Outcome, serves: Option<&RuleRef>) -> Part {
         let endpoint = outcome.dport.filter(|_| outcome.dnat).map(|port| SocketAddr::new(outcome.dst, port));
         let matched = outcome.matched_rules.as_deref().unwrap_or_default();
-        let served = serves.filter(|rule| matched.contains(rule)).cloned();
+        let met = serves.filter(|rule| matched.contains(rule)).cloned();
         let delivered = matches!(outcome.verdict, Verdict::Forwarded | Verdict::Sent | Verdict::Local);
         let rule = if delivered {
-            served.or_else(|| outcome.dnat_by.clone())
+            met.or_else(|| outcome.dnat_by.clone())
         } else {
-            outcome.decided_by.clone().or(served)
+            outcome.decided_by.clone().or(met)
         };
         let marks = |rule: &&RuleRef| self.engine.rule(rule).is_some_and(marks_for_masquerading);
         let masquerade_rule =

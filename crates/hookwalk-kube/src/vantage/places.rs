@@ -44,19 +44,23 @@ impl Places {
         let settings = inventory.settings_of(family);
         let detector = settings.and_then(|settings| settings.detector);
         let of_family = |address: &IpAddr| Family::of(*address) == family;
-        let told = host
-            .node_addresses()
-            .into_iter()
-            .find(|address| of_family(address) && host.is_local(*address) == Some(true));
+        let is_pods = |address: &IpAddr| {
+            matches!(detector, Some(Detector::Cidr(cidr)) if cidr.contains(*address))
+                || is_link_local(*address)
+        };
+        // A bridge for Pods has an address of theirs.
+        let mut told: Vec<IpAddr> = host.node_addresses().into_iter().filter(of_family).collect();
+        told.sort_by_key(is_pods);
+        let told = told.first().copied();
         let of_object = node.and_then(|node| internal_ip(node, family));
-        let made_up = named.free(stand_in(family, 0), &[]);
+        let made_up = named.unnamed(family, &[]);
         let own = told.or(of_object).unwrap_or(made_up);
         let others = others.iter().filter(|other| node.is_none_or(|node| node.name != other.name));
         let other_node = others
             .filter_map(|other| internal_ip(other, family))
             .find(|address| *address != own)
             .unwrap_or_else(|| named.free(around(own), &[own]));
-        let outside = named.free(stand_in(family, 1), &[own, other_node]);
+        let outside = named.unnamed(family, &[own, other_node]);
         let pods = pod_network(inventory, node, detector, family);
         Places {
             pod: named.free(pods, &[own, other_node]),
@@ -116,12 +120,31 @@ fn interface(name: &[u8]) -> InterfaceName {
     InterfaceName::new(name).unwrap_or(InterfaceName::LOOPBACK)
 }
 
-/// Networks for documentation (RFC 5737, RFC 3849), which no cluster has.
-fn stand_in(family: Family, which: u16) -> MaskedAddress {
+/// Networks that no cluster has its nodes or clients in: for documentation (RFC 5737, RFC 3849) and
+/// benchmarks (RFC 2544). Rules may name some of them all the same.
+fn stand_ins(family: Family) -> Vec<MaskedAddress> {
+    let v4 = |a, b, c| network(Ipv4Addr::new(a, b, c, 0).into(), 24);
     match family {
-        Family::V4 if which == 0 => network(Ipv4Addr::new(192, 0, 2, 0).into(), 24),
-        Family::V4 => network(Ipv4Addr::new(203, 0, 113, 0).into(), 24),
-        Family::V6 => network(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, which, 0, 0, 0, 0).into(), 64),
+        Family::V4 => {
+            vec![
+                v4(203, 0, 113),
+                v4(198, 51, 100),
+                v4(192, 0, 2),
+                v4(198, 18, 77),
+                v4(100, 127, 77),
+                v4(11, 77, 77),
+            ]
+        }
+        Family::V6 => (0..4)
+            .map(|which| network(Ipv6Addr::new(0x2001, 0xdb8, 0xff77 + which, 0, 0, 0, 0, 0).into(), 64))
+            .collect(),
+    }
+}
+
+fn stand_in_of(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::new(203, 0, 113, 0).into(),
+        Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0xff77, 0, 0, 0, 0, 0).into(),
     }
 }
 
@@ -223,6 +246,19 @@ impl Named {
                 && !narrower.iter().any(|network| network.contains(*address))
         };
         candidates(within).find(is_free).unwrap_or_else(|| within.address())
+    }
+
+    /// An address that no rule names at all, but by "any".
+    fn unnamed(&self, family: Family, taken: &[IpAddr]) -> IpAddr {
+        let networks = stand_ins(family);
+        let is_named = |address: &IpAddr| {
+            taken.contains(address)
+                || self.hosts.contains(address)
+                || self.networks.iter().any(|network| network.contains(*address))
+        };
+        let mut free =
+            networks.iter().filter_map(|within| candidates(*within).find(|address| !is_named(address)));
+        free.next().unwrap_or_else(|| self.free(around(stand_in_of(family)), taken))
     }
 }
 

@@ -6,6 +6,7 @@
 mod dump;
 mod findings;
 mod packet;
+mod services;
 mod walk;
 
 pub use dump::{
@@ -14,6 +15,10 @@ pub use dump::{
 };
 pub use findings::{FindingReport, FindingsReport, findings};
 pub use packet::{BadPacket, PacketReport, Text};
+pub use services::{
+    EndpointReport, FromReport, PartReport, ReachReport, ServiceReport, ServicesReport, SettingsReport,
+    WayReport,
+};
 pub use walk::{
     AssumptionReport, CaseReport, OutcomeReport, RuleNumber, RuleRefReport, StepReport, WalkReport,
 };

@@ -186,7 +186,7 @@ impl CaseReport {
 }
 
 impl AssumptionReport {
-    fn new(assumption: &Assumption) -> Self {
+    pub(super) fn new(assumption: &Assumption) -> Self {
         AssumptionReport {
             line: assumption.rule.as_ref().and_then(|rule| rule.line),
             what: assumption.what.clone(),
@@ -238,7 +238,7 @@ impl OutcomeReport {
 }
 
 impl RuleRefReport {
-    fn new(rule: &RuleRef) -> Self {
+    pub(super) fn new(rule: &RuleRef) -> Self {
         RuleRefReport {
             table: rule.table,
             chain: rule.chain.to_string(),
