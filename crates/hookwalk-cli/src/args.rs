@@ -107,10 +107,10 @@ pub(crate) struct TraceArguments {
     #[command(flatten)]
     pub(crate) packet: PacketArguments,
     /// Walk one packet a line: JSON in, JSON out
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["src", "dst", "in_iface", "seed"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["src", "dst", "in_iface"])]
     pub(crate) packets: Option<PathBuf>,
-    /// Walk the packets one after the other on one host
-    #[arg(long, hide = true)]
+    /// Walk the packets of --packets one after the other on one host, chance drawn with --seed
+    #[arg(long, requires = "packets")]
     pub(crate) session: bool,
     /// Print one JSON line
     #[arg(long)]
@@ -183,7 +183,7 @@ pub(crate) struct PacketArguments {
     /// The mark it comes with, decimal or 0x
     #[arg(long, value_name = "N", value_parser = number)]
     pub(crate) mark: Option<u32>,
-    /// new, second, established, reply, invalid or untracked
+    /// new, second, established, reply, related, invalid or untracked
     #[arg(long, value_name = "S")]
     pub(crate) state: Option<String>,
     /// Time to live, 64 when not given
@@ -218,8 +218,8 @@ pub(crate) struct ContextArguments {
     /// Lines of `sysctl -a`
     #[arg(long, value_name = "FILE")]
     pub(crate) sysctl: Vec<PathBuf>,
-    /// Output of `conntrack -L`
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Output of `conntrack -L`, or `/proc/net/nf_conntrack`
+    #[arg(long, value_name = "FILE")]
     pub(crate) conntrack: Vec<PathBuf>,
     /// One of the node's own addresses; together they are all of them
     #[arg(long, value_name = "IP")]

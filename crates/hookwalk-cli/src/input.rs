@@ -115,9 +115,6 @@ pub(crate) fn check(dumps: &[Dump], reading: &Reading) -> Result<(), Failure> {
 
 /// What is known of the node.
 pub(crate) fn host(arguments: &ContextArguments, strict: bool) -> Result<Host, Failure> {
-    if !arguments.conntrack.is_empty() {
-        return Err(Failure::not_built("--conntrack"));
-    }
     let mut host = Host::default();
     for address in &arguments.node_ip {
         host = host.with_node_address(*address);
@@ -155,6 +152,14 @@ pub(crate) fn host(arguments: &ContextArguments, strict: bool) -> Result<Host, F
         for (name, set) in sets {
             let set = if lacks { set.with_entries_missing() } else { set };
             host = host.with_set(name, set);
+        }
+    }
+    for (number, file) in arguments.conntrack.iter().enumerate() {
+        let (connections, lost) = context::connections(number, &text(file)?);
+        errors += tell(file, &lost, connections.is_empty())?;
+        host = host.with_connections(connections);
+        if !lost.is_empty() {
+            host = host.with_connections_missing();
         }
     }
     for file in &arguments.sysctl {

@@ -1,12 +1,13 @@
 use hookwalk_parser::types::Family;
 use hookwalk_parser::{Dump, Rule};
 
-use crate::host::Host;
+use crate::host::{ConnectionTable, Host};
 use crate::outcome::Walk;
 use crate::packet::Packet;
 use crate::problem::Problem;
 use crate::program::Program;
-use crate::walk::{self, Limits};
+use crate::state::Past;
+use crate::walk::{self, Given, Limits};
 
 /// The rules of one node, ready to walk packets.
 ///
@@ -43,6 +44,14 @@ pub enum WalkError {
         src: std::net::IpAddr,
         /// The destination.
         dst: std::net::IpAddr,
+    },
+    /// A packet of a session comes before the one that was walked last.
+    #[error("the packet comes at {at}, but the session is at {now} already")]
+    TimeGoesBack {
+        /// When it comes, in seconds.
+        at: u64,
+        /// The session's clock.
+        now: u64,
     },
 }
 
@@ -84,12 +93,27 @@ impl Engine {
 
     /// What becomes of a packet: every outcome, with its exact probability.
     pub fn walk(&self, packet: &Packet) -> Result<Walk, WalkError> {
+        let past = Past::default();
+        Ok(walk::walk(self.given(packet, self.host.connection_table(), &past)?, packet, self.limits))
+    }
+
+    /// What a packet is walked through, with the connections and the memories of a moment.
+    pub(crate) fn given<'e>(
+        &'e self,
+        packet: &Packet,
+        table: &'e ConnectionTable,
+        past: &'e Past,
+    ) -> Result<Given<'e>, WalkError> {
         let program = match packet.family() {
             Some(Family::V4) => &self.v4,
             Some(Family::V6) => &self.v6,
             None => return Err(WalkError::TwoFamilies { src: packet.src, dst: packet.dst }),
         };
-        Ok(walk::walk(&self.dumps, &self.host, program, packet, self.limits))
+        Ok(Given { dumps: &self.dumps, host: &self.host, program, table, past })
+    }
+
+    pub(crate) const fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The line of a rule that a report names, as it stands in the dump; empty for a policy.

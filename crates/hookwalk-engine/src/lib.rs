@@ -36,17 +36,20 @@ mod probability;
 mod problem;
 mod program;
 mod question;
+mod session;
 mod state;
 mod walk;
 
 pub use engine::{Engine, WalkError};
 pub use host::{
-    AddressSet, Host, InterfaceAddress, InterfaceSysctls, NextHop, ReversePath, Route, RouteKind,
-    RouteTableId, RoutingAction, RoutingRule, Scope, SetEntry, Sysctls,
+    AddressSet, ConnectionTuple, Host, InterfaceAddress, InterfaceSysctls, NextHop, ReversePath, Route,
+    RouteKind, RouteTableId, RoutingAction, RoutingRule, Scope, SetEntry, Sysctls, TcpState,
+    TrackedConnection,
 };
 pub use outcome::{Assumption, Case, Outcome, Place, RuleRef, StepKind, Verdict, Walk, WalkStep};
 pub use packet::{BadInterfaceName, InterfaceName, Packet, PacketState};
 pub use probability::Probability;
 pub use problem::{Problem, Site};
 pub use program::{Hook, TableName};
+pub use session::Simulator;
 pub use walk::Limits;

@@ -28,12 +28,7 @@ impl Walk {
     #[must_use]
     pub fn drawn(mut self, seed: u64) -> Walk {
         for case in &mut self.cases {
-            let lot = crate::probability::Lot::new(seed);
-            let mut below = Probability::ZERO;
-            let drawn = case.outcomes.iter().position(|outcome| {
-                below = below.plus(&outcome.probability);
-                lot.is_below(&below)
-            });
+            let drawn = case.drawn(seed);
             case.outcomes = drawn.map(|at| case.outcomes.swap_remove(at)).into_iter().collect();
         }
         self
@@ -50,6 +45,18 @@ pub struct Case {
     pub outcomes: Vec<Outcome>,
     /// The probability of what was not walked.
     pub unexplored: Probability,
+}
+
+impl Case {
+    /// The outcome that a seed draws; none when what is unexplored was drawn.
+    pub(crate) fn drawn(&self, seed: u64) -> Option<usize> {
+        let lot = crate::probability::Lot::new(seed);
+        let mut below = Probability::ZERO;
+        self.outcomes.iter().position(|outcome| {
+            below = below.plus(&outcome.probability);
+            lot.is_below(&below)
+        })
+    }
 }
 
 /// The answer to something that neither dump nor host tells.
@@ -106,6 +113,9 @@ pub struct Outcome {
     pub snat: bool,
     /// Whether MASQUERADE did that.
     pub masquerade: bool,
+    /// The entry of the connection tracking table that the packet belongs to: the index of its file and
+    /// its line there.
+    pub connection: Option<(usize, u32)>,
     /// What the answer of REJECT is.
     pub reject_with: Option<RejectWith>,
     /// Every rule whose matches all held, in order; none when outcomes were merged past the limit.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hookwalk_parser::types::{Family, Protocol, TcpFlags};
+use hookwalk_parser::types::{Family, MacAddress, Protocol, TcpFlags};
 
 /// The name of an interface, at most 15 bytes, as the kernel keeps it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +81,8 @@ pub enum PacketState {
     Established,
     /// The answer to the first packet as it comes back: a SYN is then a SYN,ACK.
     Reply,
+    /// An ICMP error about the first packet, from where an answer would come.
+    Related,
     /// Belongs to no connection and may start none.
     Invalid,
     /// Not tracked.
@@ -120,6 +122,8 @@ pub struct Packet {
     pub icmp_type: Option<u8>,
     /// ICMP or ICMPv6 code.
     pub icmp_code: Option<u8>,
+    /// The identifier of an ICMP request or its answer.
+    pub icmp_id: Option<u16>,
     /// The mark it comes with.
     pub mark: u32,
     /// What conntrack makes of it.
@@ -138,12 +142,17 @@ pub struct Packet {
     pub uid: Option<u32>,
     /// Group id of the sending socket.
     pub gid: Option<u32>,
+    /// The Ethernet address it comes from.
+    pub mac: Option<MacAddress>,
     /// The bridge port it came in by.
     pub physdev_in: Option<InterfaceName>,
     /// The bridge port it leaves by.
     pub physdev_out: Option<InterfaceName>,
     /// The mark of its connection.
     pub connmark: u32,
+    /// When it comes, in seconds: of Unix time, or of any other clock that a session runs by. Times before
+    /// 2001 (10^9) are taken for the latter, which tells no date.
+    pub at: Option<u64>,
 }
 
 impl Packet {
@@ -159,6 +168,7 @@ impl Packet {
             tcp_flags: TcpFlags::SYN,
             icmp_type: None,
             icmp_code: None,
+            icmp_id: None,
             mark: 0,
             state: PacketState::New,
             ttl: 64,
@@ -168,9 +178,11 @@ impl Packet {
             more_fragments: false,
             uid: None,
             gid: None,
+            mac: None,
             physdev_in: None,
             physdev_out: None,
             connmark: 0,
+            at: None,
         }
     }
 

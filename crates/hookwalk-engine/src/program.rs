@@ -361,10 +361,12 @@ impl CompiledChain {
     }
 }
 
-/// Whether a match of a rule keeps anything of having been asked: lists of `recent`, counts of `nth`.
+/// Whether a match of a rule keeps anything of having been asked: lists, counts, buckets.
 fn has_memory(rule: &Rule) -> bool {
     rule.matches.iter().any(|candidate| match candidate {
-        Match::Recent(_) => true,
+        Match::Connlimit(_) | Match::Hashlimit(_) | Match::Limit(_) | Match::Quota(_) | Match::Recent(_) => {
+            true
+        }
         Match::Statistic(m) => m.mode == Some(StatisticMode::Nth),
         _ => false,
     })

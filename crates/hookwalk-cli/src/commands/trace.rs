@@ -2,16 +2,13 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 
 use hookwalk::report::{PacketReport, Text, WalkReport};
-use hookwalk::{Engine, Walk};
+use hookwalk::{Engine, Simulator, Walk};
 
 use super::trace_text;
 use crate::args::{PacketArguments, TraceArguments};
 use crate::{Exit, Failure, diagnostics, input};
 
 pub(crate) fn run(arguments: &TraceArguments) -> Result<Exit, Failure> {
-    if arguments.session {
-        return Err(Failure::not_built("`trace --session`"));
-    }
     let host = input::host(&arguments.context, arguments.reading.strict)?;
     let mut dumps = Vec::with_capacity(arguments.dumps.len());
     for file in &arguments.dumps {
@@ -39,7 +36,8 @@ fn one(arguments: &TraceArguments, engine: &Engine, files: &[String]) -> Result<
         writeln!(out)?;
     } else {
         let mut out = anstream::stdout().lock();
-        trace_text::print(&mut out, engine, files, &walk, arguments.steps)?;
+        let tables: Vec<String> = arguments.context.conntrack.iter().map(|file| input::name(file)).collect();
+        trace_text::print(&mut out, engine, files, &tables, &walk, arguments.steps)?;
     }
     Ok(Exit::Done)
 }
@@ -47,15 +45,15 @@ fn one(arguments: &TraceArguments, engine: &Engine, files: &[String]) -> Result<
 fn many(arguments: &TraceArguments, engine: &Engine, packets: &Path) -> Result<Exit, Failure> {
     let text = input::read(packets)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let seed = arguments.packet.seed;
+    let mut session = arguments.session.then(|| Simulator::new(engine, seed.unwrap_or_default()));
     for line in text.lines() {
         let line = line?;
         let answer = read_packet(&line).map_err(|error| (id_of(&line), error));
-        let answer = answer.and_then(|packet| match walk(engine, &packet) {
+        let answer = answer.and_then(|packet| match next(engine, session.as_mut(), seed, &packet) {
             Ok(walk) => {
                 let mut report = report(&walk, arguments.steps);
                 report.packet.id = packet.id;
-                report.packet.mac = packet.mac;
-                report.packet.at = packet.at;
                 Ok(report)
             }
             Err(error) => Err((packet.id.map(id_value), error)),
@@ -80,6 +78,25 @@ fn report(walk: &Walk, steps: bool) -> WalkReport {
 fn walk(engine: &Engine, packet: &PacketReport) -> Result<Walk, String> {
     let packet = packet.to_packet().map_err(|error| error.to_string())?;
     engine.walk(&packet).map_err(|error| error.to_string())
+}
+
+/// The walk of a line: on a host that has seen nothing else, or on that of a session.
+fn next(
+    engine: &Engine,
+    session: Option<&mut Simulator<'_>>,
+    seed: Option<u64>,
+    packet: &PacketReport,
+) -> Result<Walk, String> {
+    match session {
+        Some(session) => {
+            let packet = packet.to_packet().map_err(|error| error.to_string())?;
+            session.walk(&packet).map_err(|error| error.to_string())
+        }
+        None => walk(engine, packet).map(|walk| match seed {
+            Some(seed) => walk.drawn(seed),
+            None => walk,
+        }),
+    }
 }
 
 /// A packet is an object: serde would also take an array of its fields in order.

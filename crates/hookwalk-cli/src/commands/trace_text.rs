@@ -26,10 +26,11 @@ pub(crate) fn print(
     out: &mut impl Write,
     engine: &Engine,
     files: &[String],
+    conntrack: &[String],
     walk: &Walk,
     all_steps: bool,
 ) -> io::Result<()> {
-    let printer = Printer { engine, files, packet: &walk.packet };
+    let printer = Printer { engine, files, conntrack, packet: &walk.packet };
     writeln!(out, "{}", printer.packet_line())?;
     match walk.cases.as_slice() {
         [only] => printer.only_case(out, only, all_steps)?,
@@ -50,6 +51,7 @@ pub(crate) fn print(
 struct Printer<'a> {
     engine: &'a Engine,
     files: &'a [String],
+    conntrack: &'a [String],
     packet: &'a Packet,
 }
 
@@ -177,6 +179,10 @@ impl Printer<'_> {
         };
         writeln!(out, "{share}{style}{}{style:#}", self.headline(outcome))?;
         self.assumptions(out, "  if", &outcome.assume)?;
+        if let Some((file, line)) = outcome.connection {
+            let name = self.conntrack.get(file).map_or("the connections", String::as_str);
+            writeln!(out, "  belongs to the connection of line {line} of {name}: no nat rule is asked")?;
+        }
         if let Some(rule) = &outcome.dnat_by {
             let to = endpoint(&outcome.dst.to_string(), outcome.dport);
             writeln!(out, "  destination rewritten to {to} by {}", self.named(rule))?;

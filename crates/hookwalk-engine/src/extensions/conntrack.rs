@@ -20,6 +20,7 @@ pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> 
         PacketState::Invalid => list.contains(ConnState::Invalid),
         PacketState::New | PacketState::Second => list.contains(ConnState::New),
         PacketState::Established | PacketState::Reply => list.contains(ConnState::Established),
+        PacketState::Related => list.contains(ConnState::Related),
     };
     // On the first packet the source is rewritten behind most hooks that could ask: only what loops
     // back shows it already.
@@ -32,8 +33,7 @@ pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> 
 /// `--ctstate` is false, also with `!` before it.
 pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
     let state = view.state;
-    let packet = view.first;
-    let is_reply = state.tracking == PacketState::Reply;
+    let original = view.original_tuple();
     let by_state = states(m.ctstate, view);
     let asks_more = ConntrackMatch { ctstate: None, ..*m } != ConntrackMatch::default();
     if !asks_more {
@@ -52,14 +52,14 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
         Some(wanted) => ports::in_ranges(port, &[wanted.value], field, view).negate(wanted.negated),
     };
     by_state
-        .and(|| m.ctdir.is_none_or(|dir| (dir == Direction::Reply) == is_reply).into())
-        .and(|| m.ctproto.is_none_or(|wanted| wanted.holds(|p| *p == packet.protocol)).into())
-        .and(|| address(m.ctorigsrc, packet.src))
-        .and(|| address(m.ctorigdst, packet.dst))
+        .and(|| m.ctdir.is_none_or(|dir| (dir == Direction::Reply) == view.is_reply()).into())
+        .and(|| m.ctproto.is_none_or(|wanted| wanted.holds(|p| *p == view.connection_protocol())).into())
+        .and(|| address(m.ctorigsrc, original.src))
+        .and(|| address(m.ctorigdst, original.dst))
         .and(|| address(m.ctreplsrc, reply.src))
         .and(|| address(m.ctrepldst, reply.dst))
-        .and(|| port(m.ctorigsrcport, packet.sport, Field::SourcePort))
-        .and(|| port(m.ctorigdstport, packet.dport, Field::DestinationPort))
+        .and(|| port(m.ctorigsrcport, original.sport, Field::SourcePort))
+        .and(|| port(m.ctorigdstport, original.dport, Field::DestinationPort))
         .and(|| port(m.ctreplsrcport, reply.sport, Field::DrawnPort { source: false }))
         .and(|| port(m.ctrepldstport, reply.dport, Field::DrawnPort { source: true }))
         .and(|| status(m, view))
@@ -72,7 +72,9 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
 /// POSTROUTING confirms a connection, which on its first packet only shows when that loops back; an
 /// answer is seen, and of UDP assured only later.
 fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
+    const EXPECTED: u8 = 1;
     const SEEN_REPLY: u8 = 2;
+    const ASSURED: u8 = 4;
     const CONFIRMED: u8 = 8;
     let Some(wanted) = m.ctstatus else { return Answer::Yes };
     let state = view.state;
@@ -83,7 +85,14 @@ fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
     if matches!(state.tracking, PacketState::Established | PacketState::Reply) {
         bits |= SEEN_REPLY;
     }
-    let told = SEEN_REPLY | CONFIRMED;
+    let mut told = SEEN_REPLY | CONFIRMED;
+    if let Some(entry) = view.entry() {
+        bits |= if entry.assured { ASSURED } else { 0 };
+        bits |= if entry.unreplied { 0 } else { SEEN_REPLY };
+        told |= ASSURED;
+    } else if state.connection.is_none() {
+        told |= EXPECTED | ASSURED;
+    }
     if wanted.value.0 & bits != 0 {
         Answer::Yes.negate(wanted.negated)
     } else if wanted.value.0 & !told == 0 {

@@ -1,4 +1,4 @@
-use hookwalk_parser::extensions::CtTarget;
+use hookwalk_parser::extensions::{ConntrackZone, CtTarget};
 
 use super::Effect;
 use crate::packet::PacketState;
@@ -6,7 +6,17 @@ use crate::state::State;
 
 /// kernel: `net/netfilter/xt_CT.c`
 pub(super) fn apply(t: &CtTarget, state: &mut State) -> Effect {
-    if t.notrack { untrack(state) } else { Effect::Continue }
+    if t.notrack {
+        return untrack(state);
+    }
+    let zone = t.zone.or(if state.tracking == PacketState::Reply { t.zone_reply } else { t.zone_orig });
+    match zone {
+        Some(ConntrackZone::Id(zone)) => state.zone = zone,
+        // The kernel takes the lower half.
+        Some(ConntrackZone::Mark) => state.zone = u16::try_from(state.mark & 0xffff).unwrap_or_default(),
+        None => {}
+    }
+    Effect::Continue
 }
 
 /// Takes the packet out of connection tracking, which `-j NOTRACK` does too. What belongs to no

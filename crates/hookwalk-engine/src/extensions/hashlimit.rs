@@ -1,18 +1,73 @@
-use hookwalk_parser::extensions::HashlimitMatch;
+use hookwalk_parser::extensions::{HashlimitBurst, HashlimitLimit, HashlimitMatch, HashlimitRate, Match};
 
-use super::opaque_text;
+use super::{masked_to, opaque_text};
 use crate::question::Question;
-use crate::state::{Answer, View};
+use crate::state::{Answer, BucketKey, Event, HashKey, Tokens, View};
 
-/// On a host that has seen nothing else every bucket is full: the first packet is below any rate
+/// Ticks of a rate in a second.
+const TICKS: u64 = 1_000_000;
+/// `--hashlimit-htable-expire` when it is not given, in milliseconds.
+const EXPIRE: u32 = 10_000;
+/// `--hashlimit-burst` when it is not given.
+const BURST: u64 = 5;
+
+/// Each address or port of the mode has a bucket, full on a host that has seen nothing else
 /// (kernel: `net/netfilter/xt_hashlimit.c`).
-pub(super) fn test(
-    m: &HashlimitMatch,
-    options: &hookwalk_parser::extensions::Match,
-    view: &View<'_>,
-) -> Answer {
-    match m.limit {
-        Some(limit) if !m.rate_match => Answer::from(!limit.above),
-        _ => view.ask(Question::Opaque { text: opaque_text(options), seen: 0 }),
+pub(super) fn test(m: &HashlimitMatch, options: &Match, view: &View<'_>) -> Answer {
+    let ask = || view.ask(Question::Opaque { text: opaque_text(options), seen: 0 });
+    let Some(limit) = m.limit.filter(|_| !m.rate_match) else { return ask() };
+    match (limit.rate, credit(m, limit, view)) {
+        (HashlimitRate::Packets(rate), Some(credit)) => Answer::from((credit >= rate.period) != limit.above),
+        // A bucket of bytes that is full covers one packet; what is left of it then is not followed.
+        (HashlimitRate::Bytes(_), Some(u64::MAX)) => Answer::from(!limit.above),
+        _ => ask(),
     }
+}
+
+pub(super) fn event(m: &HashlimitMatch, view: &View<'_>) -> Option<Event> {
+    let limit = m.limit.filter(|_| !m.rate_match)?;
+    let credit = credit(m, limit, view)?;
+    let left = match limit.rate {
+        HashlimitRate::Packets(rate) => credit.checked_sub(rate.period).unwrap_or(credit),
+        HashlimitRate::Bytes(_) => 0,
+    };
+    Some(Event::Token { key: key(m, view)?, left })
+}
+
+/// What the packet's bucket holds; of bytes, the highest number when it is full.
+fn credit(m: &HashlimitMatch, limit: HashlimitLimit, view: &View<'_>) -> Option<u64> {
+    let key = key(m, view)?;
+    if let Some(left) = view.memory.left(view.state.memory, &key) {
+        return Some(left);
+    }
+    let (most, ticks) = match limit.rate {
+        HashlimitRate::Packets(rate) => {
+            let burst = match m.burst {
+                Some(HashlimitBurst::Packets(burst)) => burst,
+                _ => BURST,
+            };
+            (rate.period.saturating_mul(burst), TICKS)
+        }
+        HashlimitRate::Bytes(_) => (u64::MAX, 0),
+    };
+    // A bucket that is idle for so long is given up; the next packet gets a full one.
+    let kept = Some(u64::from(m.expire.unwrap_or(EXPIRE)).div_ceil(1000));
+    Some(Tokens::credit(view.past.bucket(&key), view.past.now, most, ticks, kept))
+}
+
+/// The bucket's name; none where it depends on a port that is not known.
+fn key(m: &HashlimitMatch, view: &View<'_>) -> Option<BucketKey> {
+    let state = view.state;
+    let port = |wanted: bool, port: Option<u16>| match (wanted && view.packet.protocol.has_ports(), port) {
+        (true, None) => None,
+        (true, port) => Some(port),
+        (false, _) => Some(None),
+    };
+    let hash = HashKey {
+        src: m.mode.src_ip.then(|| masked_to(state.src, m.src_mask.unwrap_or(128))),
+        dst: m.mode.dst_ip.then(|| masked_to(state.dst, m.dst_mask.unwrap_or(128))),
+        sport: port(m.mode.src_port, state.sport)?,
+        dport: port(m.mode.dst_port, state.dport)?,
+    };
+    Some(BucketKey::Hash(m.name.clone()?, hash))
 }

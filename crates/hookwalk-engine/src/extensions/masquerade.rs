@@ -35,7 +35,8 @@ pub(super) fn source_port(ports: Option<PortRange>, random: bool, state: &mut St
     }
 }
 
-const fn class(port: u16) -> PortRange {
+/// The ports that one is drawn from in place of another.
+pub(crate) const fn class(port: u16) -> PortRange {
     match port {
         0..512 => PortRange { first: 1, last: 511 },
         512..1024 => PortRange { first: 600, last: 1023 },

@@ -19,7 +19,7 @@ mod length;
 mod limit;
 mod mac;
 mod mark;
-mod masquerade;
+pub(crate) mod masquerade;
 mod multiport;
 mod netmap;
 mod nfqueue;
@@ -46,6 +46,8 @@ mod tos;
 mod ttl;
 mod udp;
 mod udplite;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::Rule;
 use hookwalk_parser::extensions::{Match, SetDirection, SetReference, StatisticMode, Target, UnknownPart};
@@ -86,7 +88,7 @@ pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
         Match::Icmp6(m) => icmp6::test(*m, view),
         Match::Iprange(m) => iprange::test(m, view),
         Match::Length(m) => length::test(m, view),
-        Match::Limit(m) => limit::test(*m),
+        Match::Limit(m) => limit::test(*m, view),
         Match::Mac(m) => mac::test(m, view),
         Match::Mark(m) => mark::test(*m, view),
         Match::Multiport(m) => multiport::test(m, view),
@@ -136,8 +138,12 @@ pub(crate) fn asks_source(candidate: &Match) -> bool {
 /// What a match with a memory keeps of having been asked; the matches before it on the rule held.
 pub(crate) fn event(candidate: &Match, view: &View<'_>) -> Option<Event> {
     match candidate {
+        Match::Connlimit(m) => connlimit::event(*m, view),
+        Match::Hashlimit(m) => hashlimit::event(m, view),
+        Match::Limit(m) => Some(limit::event(*m, view)),
+        Match::Quota(m) => quota::event(m, view),
         Match::Recent(m) => recent::event(m, view),
-        Match::Statistic(m) if m.mode == Some(StatisticMode::Nth) => Some(Event::Nth(view.rule_id)),
+        Match::Statistic(m) if m.mode == Some(StatisticMode::Nth) => Some(Event::Nth(view.rule_key())),
         _ => None,
     }
 }
@@ -215,6 +221,22 @@ fn unknown(part: &UnknownPart, view: &View<'_>) -> Answer {
     let module = part.module.as_ref().filter(|m| !part.text.to_str().contains(&*m.to_str()));
     let text = module.map_or_else(|| part.text.to_string(), |module| format!("-m {module} {}", part.text));
     view.ask(Question::Opaque { text, seen: view.state.rewrites })
+}
+
+/// An address without the bits that do not count.
+fn masked(address: IpAddr, v4: u32, v6: u128) -> IpAddr {
+    match address {
+        IpAddr::V4(own) => Ipv4Addr::from_bits(own.to_bits() & v4).into(),
+        IpAddr::V6(own) => Ipv6Addr::from_bits(own.to_bits() & v6).into(),
+    }
+}
+
+/// The network of an address.
+fn masked_to(address: IpAddr, prefix_len: u8) -> IpAddr {
+    let len = u32::from(prefix_len);
+    let v4 = u32::MAX.checked_shl(32_u32.saturating_sub(len)).unwrap_or(0);
+    let v6 = u128::MAX.checked_shl(128_u32.saturating_sub(len)).unwrap_or(0);
+    masked(address, v4, v6)
 }
 
 /// A match as it is written.

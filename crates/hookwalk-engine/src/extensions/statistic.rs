@@ -13,7 +13,8 @@ pub(super) fn test(m: StatisticMatch, view: &View<'_>) -> Answer {
         Some(StatisticMode::Nth) => {
             let every = m.every.map_or(1, |every| every.value.max(1));
             let negated = m.every.is_some_and(|every| every.negated);
-            let asked_before = view.memory.asked(view.state.memory, view.rule_id);
+            let rule = view.rule_key();
+            let asked_before = view.past.nth(rule).wrapping_add(view.memory.asked(view.state.memory, rule));
             Answer::from(asked_before % every == m.packet.unwrap_or(0)).negate(negated)
         }
         None => Answer::Yes,

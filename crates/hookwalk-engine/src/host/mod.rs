@@ -3,6 +3,7 @@
 //! Everything is optional. What is absent is unknown: a walk asks, and answers in cases.
 
 mod address;
+mod connection;
 mod route;
 mod set;
 mod sysctl;
@@ -14,6 +15,8 @@ use hookwalk_parser::types::Text;
 use rustc_hash::FxHashMap;
 
 pub use address::{InterfaceAddress, Scope};
+pub(crate) use connection::{ConnectionTable, Direction};
+pub use connection::{ConnectionTuple, TcpState, TrackedConnection};
 pub use route::{NextHop, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule};
 pub(crate) use route::{RouteKey, Routed, RoutingTables};
 pub use set::{AddressSet, SetEntry};
@@ -36,6 +39,7 @@ pub struct Host {
     addresses_lack: bool,
     routing: RoutingTables,
     sets: FxHashMap<Text, AddressSet>,
+    connections: ConnectionTable,
     /// Kernel settings; each has a default.
     pub sysctls: Sysctls,
 }
@@ -89,6 +93,32 @@ impl Host {
     pub fn with_set(mut self, name: Text, set: AddressSet) -> Self {
         self.sets.insert(name, set);
         self
+    }
+
+    /// The connections that the node tracks, as `conntrack -L` lists them: all there are.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Vec<TrackedConnection>) -> Self {
+        self.connections.told = true;
+        for connection in connections {
+            self.connections.insert(connection);
+        }
+        self
+    }
+
+    /// Some connections could not be read: a packet may belong to one that is not listed.
+    #[must_use]
+    pub fn with_connections_missing(mut self) -> Self {
+        self.connections.lacks = true;
+        self
+    }
+
+    /// The connections that the node tracks.
+    pub fn connections(&self) -> impl Iterator<Item = &TrackedConnection> {
+        self.connections.iter()
+    }
+
+    pub(crate) fn connection_table(&self) -> &ConnectionTable {
+        &self.connections
     }
 
     /// The set of this name, where it is known.

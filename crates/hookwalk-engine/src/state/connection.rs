@@ -1,11 +1,15 @@
 use std::net::IpAddr;
 
-use hookwalk_parser::types::PortRange;
+use hookwalk_parser::types::{PortRange, Protocol};
 
-/// Where the first packet of a connection came out: what its mapping leads to, and where answers
-/// come from.
-#[derive(Clone, Copy, Debug)]
+use crate::host::ConnectionTuple;
+
+/// A connection of the walk: its first packet as it came, and where that came out, which is what its
+/// mapping leads to and where answers come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Connection {
+    pub(crate) protocol: Protocol,
+    pub(crate) original: ConnectionTuple,
     pub(crate) src: IpAddr,
     pub(crate) sport: Option<u16>,
     pub(crate) sport_range: Option<PortRange>,
@@ -13,13 +17,13 @@ pub(crate) struct Connection {
     pub(crate) dst: IpAddr,
     pub(crate) dport: Option<u16>,
     pub(crate) dport_range: Option<PortRange>,
+    /// The entry of the connection tracking table that it is.
+    pub(crate) entry: Option<usize>,
 }
 
-/// The addresses and ports of a connection's answers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ReplyTuple {
-    pub(crate) src: IpAddr,
-    pub(crate) sport: Option<u16>,
-    pub(crate) dst: IpAddr,
-    pub(crate) dport: Option<u16>,
+impl Connection {
+    /// The addresses and ports of its answers.
+    pub(crate) const fn reply(&self) -> ConnectionTuple {
+        ConnectionTuple { src: self.dst, sport: self.dport, dst: self.src, dport: self.sport }
+    }
 }

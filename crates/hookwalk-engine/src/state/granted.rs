@@ -51,7 +51,7 @@ impl GrantedSet {
 
 impl Granted {
     /// What is taken for granted of a packet from this source, in words.
-    pub(crate) fn text(self, src: std::net::IpAddr) -> String {
+    pub(crate) fn text(self, src: std::net::IpAddr, in_session: bool) -> String {
         let text = match self {
             Granted::Forwarding if src.is_ipv6() => "sysctl net.ipv6.conf.all.forwarding = 1",
             Granted::Forwarding => "sysctl net.ipv4.ip_forward = 1",
@@ -69,6 +69,15 @@ impl Granted {
             Granted::Family => "rules that tell no family are of the packet's",
             Granted::ForeignSource => return format!("source {src} is another host's"),
         };
-        text.to_owned()
+        let at_the_start = matches!(
+            self,
+            Granted::RecentEmpty
+                | Granted::NthAtStart
+                | Granted::LimitFull
+                | Granted::HashlimitFull
+                | Granted::QuotaUnspent
+                | Granted::NoOtherConnections
+        );
+        if in_session && at_the_start { format!("{text} when the session began") } else { text.to_owned() }
     }
 }

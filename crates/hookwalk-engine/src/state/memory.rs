@@ -2,7 +2,9 @@ use std::net::IpAddr;
 
 use hookwalk_parser::types::Text;
 
-use super::{List, Lists};
+use super::recent::{RecentLists, RecentUse};
+use super::{List, Lists, Past};
+use crate::host::ConnectionTuple;
 use crate::program::RuleId;
 
 /// What rules with a memory have seen of the packet itself: a host that has seen nothing else has seen
@@ -16,14 +18,41 @@ pub(crate) struct Memory {
 #[derive(Clone, Copy, Debug)]
 struct EventId(u32);
 
+/// A rule of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RuleKey {
+    pub(crate) is_ipv6: bool,
+    pub(crate) rule: RuleId,
+}
+
+/// Addresses and ports that have a count of their own; none where all share one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct HashKey {
+    pub(crate) src: Option<IpAddr>,
+    pub(crate) dst: Option<IpAddr>,
+    pub(crate) sport: Option<u16>,
+    pub(crate) dport: Option<u16>,
+}
+
+/// A token bucket: a rule's own, or one of a table that rules share by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum BucketKey {
+    Rule(RuleKey),
+    Hash(Text, HashKey),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A `statistic` match of mode nth was asked.
-    Nth(RuleId),
-    /// A list of `recent` took an address.
-    Listed { list: Text, address: IpAddr },
-    /// A list of `recent` lost an address.
-    Unlisted { list: Text, address: IpAddr },
+    Nth(RuleKey),
+    /// A list of `recent` was used.
+    Recent(RecentUse),
+    /// A bucket was asked, and has so much left.
+    Token { key: BucketKey, left: u64 },
+    /// So many bytes of a quota are spent.
+    Quota { rule: RuleKey, spent: u64 },
+    /// `connlimit` counted the packet's connection.
+    Counted { rule: RuleKey, key: HashKey, connection: ConnectionTuple },
 }
 
 impl Memory {
@@ -34,23 +63,50 @@ impl Memory {
         self.events.push(way, id)
     }
 
+    /// The events of a way, oldest first.
+    pub(crate) fn events(&self, way: List) -> Vec<Event> {
+        let mut events: Vec<Event> = self.of(way).cloned().collect();
+        events.reverse();
+        events
+    }
+
     /// How often the nth match of a rule was asked on a way.
-    pub(crate) fn asked(&self, way: List, rule: RuleId) -> u32 {
+    pub(crate) fn asked(&self, way: List, rule: RuleKey) -> u32 {
         let count = self.of(way).filter(|event| **event == Event::Nth(rule)).count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// How often a list took an address on a way, since it last lost it.
-    pub(crate) fn listed(&self, way: List, name: &Text, wanted: IpAddr) -> u32 {
-        let mut count = 0;
-        for event in self.of(way) {
-            match event {
-                Event::Listed { list, address } if list == name && *address == wanted => count += 1,
-                Event::Unlisted { list, address } if list == name && *address == wanted => break,
-                _ => {}
+    /// Whether a use of a list of `recent` holds, behind all uses of it on the way and before.
+    pub(crate) fn recent_holds(&self, way: List, past: &Past, wanted: &RecentUse) -> bool {
+        let mut lists =
+            if past.recent.is_empty() { RecentLists::default() } else { past.recent.only(&wanted.list) };
+        if !way.is_empty() {
+            for event in self.events(way) {
+                if let Event::Recent(earlier) = event
+                    && earlier.list == wanted.list
+                {
+                    lists.apply(&earlier, past.now);
+                }
             }
         }
-        count
+        lists.apply(wanted, past.now)
+    }
+
+    /// What a bucket that was asked on the way has left.
+    pub(crate) fn left(&self, way: List, wanted: &BucketKey) -> Option<u64> {
+        self.of(way).find_map(|event| match event {
+            Event::Token { key, left } if key == wanted => Some(*left),
+            _ => None,
+        })
+    }
+
+    /// How many bytes of a quota were spent on the way.
+    pub(crate) fn spent(&self, way: List, wanted: RuleKey) -> u64 {
+        let spent = self.of(way).filter_map(|event| match event {
+            Event::Quota { rule, spent } if *rule == wanted => Some(*spent),
+            _ => None,
+        });
+        spent.sum()
     }
 
     /// Newest first.

@@ -6,6 +6,8 @@ mod facts;
 mod granted;
 mod lists;
 mod memory;
+mod past;
+mod recent;
 mod view;
 
 use std::net::IpAddr;
@@ -13,11 +15,13 @@ use std::net::IpAddr;
 use hookwalk_parser::types::PortRange;
 
 pub(crate) use answer::Answer;
-pub(crate) use connection::{Connection, ReplyTuple};
+pub(crate) use connection::Connection;
 pub(crate) use facts::{Facts, QuestionId};
 pub(crate) use granted::{Granted, GrantedSet};
 pub(crate) use lists::{List, Lists};
-pub(crate) use memory::{Event, Memory};
+pub(crate) use memory::{BucketKey, Event, HashKey, Memory, RuleKey};
+pub(crate) use past::{Past, Tokens};
+pub(crate) use recent::RecentUse;
 pub(crate) use view::View;
 
 use crate::host::NextHop;
@@ -49,6 +53,8 @@ pub(crate) struct State {
     pub(crate) packet: PacketId,
     /// The connection it belongs to, for later packets.
     pub(crate) connection: Option<ConnectionId>,
+    /// The zone of connection tracking, which table raw sets.
+    pub(crate) zone: u16,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
     /// A target `SET` met on the way: the contents told are no longer those of the sets.

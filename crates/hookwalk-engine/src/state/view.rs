@@ -1,8 +1,12 @@
 use std::net::IpAddr;
 
-use super::{Answer, Connection, Facts, Interface, Memory, ReplyTuple, State};
-use crate::host::{Host, InterfaceAddress, RouteKey, Routed, Scope};
-use crate::packet::{InterfaceName, Packet};
+use hookwalk_parser::types::Protocol;
+
+use super::{Answer, Connection, Facts, Interface, Memory, Past, RuleKey, State};
+use crate::host::{
+    ConnectionTable, ConnectionTuple, Host, InterfaceAddress, RouteKey, Routed, Scope, TrackedConnection,
+};
+use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{Hook, RuleId};
 use crate::question::Question;
 
@@ -10,6 +14,8 @@ use crate::question::Question;
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) host: &'a Host,
+    pub(crate) table: &'a ConnectionTable,
+    pub(crate) past: &'a Past,
     /// The packet under way.
     pub(crate) packet: &'a Packet,
     /// The first packet of its connection.
@@ -39,16 +45,43 @@ impl View<'_> {
 
     /// The answers that the connection expects: as far as the first packet has come, or as later packets
     /// find them settled.
-    pub(crate) fn reply_tuple(&self) -> ReplyTuple {
+    pub(crate) fn reply_tuple(&self) -> ConnectionTuple {
         match self.connection {
-            Some(known) => {
-                ReplyTuple { src: known.dst, sport: known.dport, dst: known.src, dport: known.sport }
-            }
+            Some(known) => known.reply(),
             None => {
                 let state = self.state;
-                ReplyTuple { src: state.dst, sport: state.dport, dst: state.src, dport: state.sport }
+                ConnectionTuple { src: state.dst, sport: state.dport, dst: state.src, dport: state.sport }
             }
         }
+    }
+
+    /// The addresses and ports that the first packet of its connection came with.
+    pub(crate) fn original_tuple(&self) -> ConnectionTuple {
+        let first = self.first;
+        self.connection.map_or(
+            ConnectionTuple { src: first.src, sport: first.sport, dst: first.dst, dport: first.dport },
+            |known| known.original,
+        )
+    }
+
+    /// The protocol of its connection, which an ICMP error about it is not of.
+    pub(crate) fn connection_protocol(&self) -> Protocol {
+        self.connection.map_or(self.first.protocol, |known| known.protocol)
+    }
+
+    /// The rule, apart from those of the other family.
+    pub(crate) fn rule_key(&self) -> RuleKey {
+        RuleKey { is_ipv6: self.state.src.is_ipv6(), rule: self.rule_id }
+    }
+
+    /// The entry of the connection tracking table that it belongs to.
+    pub(crate) fn entry(&self) -> Option<&TrackedConnection> {
+        self.table.get(self.connection?.entry?)
+    }
+
+    /// Whether it goes the way of its connection's answers.
+    pub(crate) fn is_reply(&self) -> bool {
+        matches!(self.state.tracking, PacketState::Reply | PacketState::Related)
     }
 
     /// Whether it is a fragment without the header of the upper layer.

@@ -2,11 +2,15 @@
 
 use hookwalk_parser::types::{Protocol, TcpFlags};
 
+use super::tracking;
 use super::way::{End, Way};
+use crate::extensions::masquerade;
+use crate::host::ConnectionTuple;
 use crate::outcome::{Place, Verdict};
 use crate::packet::{Packet, PacketState};
 use crate::program::Hook;
-use crate::state::{At, Connection, ConnectionId, Interface, PacketId, State};
+use crate::question::{Field, Question, Ranges};
+use crate::state::{At, Connection, ConnectionId, Interface, List, PacketId, State};
 
 /// What follows the end of a first packet.
 pub(crate) enum Later {
@@ -24,27 +28,44 @@ impl Way<'_> {
         let Some(kind) = self.later else { return Later::Nothing };
         let got_through =
             end.place.is_none() && matches!(end.verdict, Verdict::Forwarded | Verdict::Sent | Verdict::Local);
-        if !got_through || state.connection.is_some() || !state.has_connection() || !state.missing.is_empty()
-        {
+        // What comes later is walked once, also when the first packet met an entry of the table.
+        let is_later = state.packet != PacketId(0);
+        if !got_through || is_later || !state.has_connection() || !state.missing.is_empty() {
             return Later::Nothing;
         }
-        if kind == PacketState::Reply && state.src_unknown {
+        let comes_back = matches!(kind, PacketState::Reply | PacketState::Related);
+        if comes_back && state.src_unknown {
             let reason = "the answer goes to an address that MASQUERADE chose, which is not known".to_owned();
             return Later::Unknown(*state, End::unknown(Place::Hook(Hook::Prerouting), reason));
         }
-        let connection = Connection {
-            src: state.src,
-            sport: state.sport,
-            sport_range: state.sport_range,
-            src_unknown: state.src_unknown,
-            dst: state.dst,
-            dport: state.dport,
-            dport_range: state.dport_range,
+        let first = self.packet;
+        let connection = match self.connection_of(state) {
+            Some(known) => *known,
+            None => Connection {
+                protocol: first.protocol,
+                original: ConnectionTuple {
+                    src: first.src,
+                    sport: first.sport,
+                    dst: first.dst,
+                    dport: first.dport,
+                },
+                src: state.src,
+                sport: state.sport,
+                sport_range: state.sport_range,
+                src_unknown: state.src_unknown,
+                dst: state.dst,
+                dport: state.dport,
+                dport_range: state.dport_range,
+                entry: None,
+            },
         };
         let (packet, in_interface) = match kind {
             PacketState::Reply => self.reply(state, end),
+            PacketState::Related => self.error(state, end),
             _ => (self.again(kind), Self::arrives_by(self.packet)),
         };
+        let facts =
+            if kind == PacketState::Related { self.is_icmp_error(state.facts, &packet) } else { state.facts };
         let packet_id = PacketId(u32::try_from(self.packets.len()).unwrap_or(u32::MAX));
         let connection_id = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
         let ports = |range| if kind == PacketState::Reply { range } else { None };
@@ -62,7 +83,8 @@ impl Way<'_> {
             masquerade: state.masquerade,
             dnat_by: state.dnat_by,
             snat_by: state.snat_by,
-            facts: state.facts,
+            facts,
+            memory: state.memory,
             rewrites: state.rewrites + 1,
             ..Self::start_of(packet_id, &packet)
         };
@@ -92,18 +114,42 @@ impl Way<'_> {
         if packet.tcp_flags == TcpFlags::SYN {
             packet.tcp_flags = TcpFlags::SYN.union(TcpFlags::ACK);
         }
-        packet.icmp_type = match (packet.protocol, packet.icmp_type) {
-            (Protocol::ICMP, Some(8)) => Some(0),
-            (Protocol::ICMP, Some(request @ (13 | 15 | 17))) => Some(request + 1),
-            (Protocol::ICMPV6, Some(128)) => Some(129),
-            (_, other) => other,
-        };
+        if let Some(request) = packet.icmp_type {
+            packet.icmp_type = tracking::answer_to(&packet, request).or(packet.icmp_type);
+        }
         let in_interface = if end.verdict == Verdict::Local { Interface::None } else { state.out };
         packet.in_interface = match in_interface {
             Interface::Known(name) => Some(name),
             _ => None,
         };
         (packet, in_interface)
+    }
+
+    /// An ICMP error about the first packet as it came out, from where an answer would come. Its type is
+    /// the packet's own where that is of another protocol; else it is some error.
+    fn error(&self, state: &State, end: &End) -> (Packet, Interface) {
+        let (mut packet, in_interface) = self.reply(state, end);
+        let of_icmp = matches!(packet.protocol, Protocol::ICMP | Protocol::ICMPV6);
+        packet.protocol = if packet.src.is_ipv4() { Protocol::ICMP } else { Protocol::ICMPV6 };
+        let told = |value: Option<u8>| if of_icmp { None } else { value };
+        (packet.icmp_type, packet.icmp_code) = (told(self.packet.icmp_type), told(self.packet.icmp_code));
+        (packet.sport, packet.dport) = (None, None);
+        (packet.length, packet.tos) = (None, 0);
+        packet.state = PacketState::Related;
+        (packet, in_interface)
+    }
+
+    /// What is known of an ICMP error whose type is not told.
+    fn is_icmp_error(&mut self, known: List, packet: &Packet) -> List {
+        if packet.icmp_type.is_some() {
+            return known;
+        }
+        // kernel: `include/linux/icmp.h`, `icmp_is_err`, without redirects; RFC 4443, 2.1.
+        let errors: &[(u32, u32)] =
+            if packet.protocol == Protocol::ICMP { &[(3, 4), (11, 12)] } else { &[(1, 4)] };
+        let wanted = Ranges::new(errors.iter().map(|&(first, last)| (first << 8, (last << 8) + 0xff)));
+        let question = self.facts.id(Question::Number { field: Field::IcmpTypeAndCode, wanted });
+        self.facts.assume(known, question, true)
     }
 
     /// Where a packet enters.
@@ -118,9 +164,12 @@ impl Way<'_> {
     /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_packet`).
     pub(super) fn map(&self, mut state: State, id: ConnectionId, hook: Hook) -> State {
         let Some(connection) = self.connections.get(id.0 as usize) else { return state };
-        let first = self.packet;
+        let original = connection.original;
         let before_routing = matches!(hook, Hook::Prerouting | Hook::Output);
-        match (state.tracking == PacketState::Reply, before_routing) {
+        let comes_back = matches!(state.tracking, PacketState::Reply | PacketState::Related);
+        // An ICMP error has no ports of its own.
+        let ports = state.tracking != PacketState::Related;
+        match (comes_back, before_routing) {
             (false, true) if state.dnat => {
                 (state.dst, state.dport, state.dport_range) =
                     (connection.dst, connection.dport, connection.dport_range);
@@ -131,14 +180,36 @@ impl Way<'_> {
                 state.src_unknown = connection.src_unknown;
             }
             (true, true) if state.snat => {
-                (state.dst, state.dport, state.dport_range) = (first.src, first.sport, None);
+                state.dst = original.src;
+                if ports {
+                    (state.dport, state.dport_range) = (original.sport, None);
+                }
             }
             (true, false) if state.dnat => {
-                (state.src, state.sport, state.sport_range) = (first.dst, first.dport, None);
+                state.src = original.dst;
+                if ports {
+                    (state.sport, state.sport_range) = (original.dport, None);
+                }
             }
             _ => return state,
         }
         state.rewrites += 1;
         state
+    }
+
+    /// A new connection whose answers would be another's gets another source port, whether a rule asks for
+    /// it or not (kernel: `net/netfilter/nf_nat_core.c`, `get_unique_tuple`, `nf_nat_alloc_null_binding`).
+    pub(super) fn avoid_taken(&self, state: &mut State) {
+        let protocol = self.packet_of(state).protocol;
+        let (Some(port), false) = (state.sport, self.table.is_empty()) else { return };
+        if !protocol.has_ports() || state.connection.is_some() || !state.has_connection() {
+            return;
+        }
+        let came_out =
+            ConnectionTuple { src: state.src, sport: state.sport, dst: state.dst, dport: state.dport };
+        if self.table.is_taken(protocol, came_out.inverted()) {
+            (state.sport, state.sport_range) = (None, Some(masquerade::class(port)));
+            state.snat = true;
+        }
     }
 }

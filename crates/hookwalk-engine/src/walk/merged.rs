@@ -38,7 +38,7 @@ pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Vec<World> {
     let mut pending: Vec<Vec<(QuestionId, bool, Option<RuleId>)>> = vec![Vec::new()];
     while let Some(assume) = pending.pop() {
         way.budget = limits.rules;
-        let mut facts = List::EMPTY;
+        let mut facts = way.known;
         for &(question, is, _) in &assume {
             facts = way.facts.assume(facts, question, is);
         }

@@ -12,10 +12,10 @@ use crate::program::{ChainId, RuleId};
 use crate::state::QuestionId;
 use crate::state::{Decider, Interface, State};
 
-pub(super) fn walk(way: &Way<'_>, tree: &Tree, (cases, weights): (Vec<CaseNodes>, Weights)) -> Walk {
+pub(super) fn walk(way: &Way<'_>, tree: &Tree, cases: &[CaseNodes], weights: &Weights) -> Walk {
     let case = |case: &CaseNodes| Case {
         assume: way.assumptions(&case.assume),
-        outcomes: case.leaves.iter().rev().filter_map(|leaf| way.outcome(tree, &weights, leaf)).collect(),
+        outcomes: case.leaves.iter().rev().filter_map(|leaf| way.outcome(tree, weights, leaf)).collect(),
         unexplored: Probability::ZERO,
     };
     let cases = cases.iter().map(case).collect();
@@ -112,6 +112,7 @@ impl Way<'_> {
             snat: state.snat,
             masquerade: state.masquerade,
             reject_with: end.reject_with,
+            connection: self.connection_of(state).and_then(|c| self.table.get(c.entry?)?.line),
             matched_rules: Some(Vec::new()),
             maybe_rules: Vec::new(),
             steps: self.path.to_vec(state.path).into_iter().filter_map(|step| self.step(step)).collect(),
@@ -181,7 +182,8 @@ impl Way<'_> {
 
     /// What was taken for granted, in words.
     fn defaults(&self) -> Vec<String> {
-        self.granted.iter().map(|granted| granted.text(self.packet.src)).collect()
+        let texts = self.granted.iter().map(|granted| granted.text(self.packet.src, self.past.in_session));
+        texts.collect()
     }
 }
 

@@ -21,20 +21,24 @@ use hookwalk_parser::types::{InterfacePattern, Negatable};
 use hookwalk_parser::{Dump, Rule};
 
 use crate::extensions::{self, Effect};
-use crate::host::Host;
+use crate::host::{ConnectionTable, Host};
 use crate::outcome::{Place, Verdict};
 use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Entry, Go, Hook, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
     Answer, At, Chosen, Connection, Decider, Facts, GrantedSet, InChain, Interface, List, Lists, Memory,
-    PacketId, QuestionId, State, View,
+    PacketId, Past, QuestionId, State, View,
 };
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
 pub(crate) struct Way<'e> {
     pub(crate) dumps: &'e [Dump],
     pub(crate) host: &'e Host,
+    /// The connections that the host has.
+    pub(crate) table: &'e ConnectionTable,
+    /// What rules with a memory have seen before.
+    pub(crate) past: &'e Past,
     pub(crate) program: &'e Program,
     /// The packet asked about, the first of its connection.
     pub(crate) packet: &'e Packet,
@@ -44,6 +48,8 @@ pub(crate) struct Way<'e> {
     /// Which later packet is asked about.
     pub(crate) later: Option<PacketState>,
     pub(crate) facts: Facts,
+    /// The answers that are known from the start.
+    pub(crate) known: List,
     pub(crate) memory: Memory,
     pub(crate) path: Lists<PathStep>,
     pub(crate) rules: Lists<RuleId>,
@@ -161,7 +167,7 @@ enum Judgement {
 impl Way<'_> {
     /// The first packet before its first hook.
     pub(crate) fn start(&self) -> State {
-        let start = Self::start_of(PacketId(0), self.packet);
+        let start = State { facts: self.known, ..Self::start_of(PacketId(0), self.packet) };
         State { tracking: if self.later.is_some() { PacketState::New } else { self.packet.state }, ..start }
     }
 
@@ -183,6 +189,7 @@ impl Way<'_> {
             tracked: false,
             packet: id,
             connection: None,
+            zone: 0,
             ttl: packet.ttl,
             tos: packet.tos,
             sets_changed: false,
@@ -217,7 +224,7 @@ impl Way<'_> {
         self.packets.get(state.packet.0 as usize).unwrap_or(self.packet)
     }
 
-    fn connection_of(&self, state: &State) -> Option<&Connection> {
+    pub(super) fn connection_of(&self, state: &State) -> Option<&Connection> {
         self.connections.get(state.connection?.0 as usize)
     }
 
@@ -234,7 +241,7 @@ impl Way<'_> {
                 At::RouteOut => self.route_out(state),
                 At::RerouteMark => self.reroute_mark(state),
                 At::RerouteDnat => self.reroute_dnat(state),
-                At::Done => Self::leave(state),
+                At::Done => self.leave(state),
             };
             match moved {
                 Move::On(next) => state = next,
@@ -502,6 +509,8 @@ impl Way<'_> {
     fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
         View {
             host: self.host,
+            table: self.table,
+            past: self.past,
             packet: self.packet_of(state),
             first: self.packet,
             state,
@@ -635,7 +644,10 @@ impl Way<'_> {
         Turn::Ask { question, asked_by, yes, no }
     }
 
-    fn leave(mut state: State) -> Move {
+    fn leave(&self, mut state: State) -> Move {
+        if !state.looped_back {
+            self.avoid_taken(&mut state);
+        }
         let route = state.route.unwrap_or(Chosen::LOOPBACK);
         let arrived = state.in_interface != Interface::None;
         if !route.to_this_node {

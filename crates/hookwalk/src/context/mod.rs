@@ -1,5 +1,5 @@
-//! Readers of what surrounds a dump: addresses, routes, routing rules, sets and sysctls, as the tools
-//! of the node print them.
+//! Readers of what surrounds a dump: addresses, routes, routing rules, sets, connections and sysctls, as
+//! the tools of the node print them.
 //!
 //! Each takes text and gives values with the list of what it could not use beside them; a bad line
 //! never loses the good ones. Nothing is guessed: where a bad line could make an answer wrong (a set
@@ -26,6 +26,7 @@
 //! ```
 
 mod addresses;
+mod connections;
 mod error;
 mod ipsets;
 mod json;
@@ -37,6 +38,7 @@ mod text;
 mod values;
 
 pub use addresses::addresses;
+pub use connections::connections;
 pub use error::ContextError;
 pub use ipsets::ipsets;
 pub use routes::routes;

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Protocol, TcpFlags};
+use crate::types::{MacAddress, Protocol, TcpFlags};
 use crate::{InterfaceName, Packet, PacketState};
 
 /// A packet as JSON: what goes in and, with defaults filled in, comes back.
@@ -41,6 +41,9 @@ pub struct PacketReport {
     pub icmp_type: Option<u8>,
     /// ICMP or ICMPv6 code; unknown when absent.
     pub icmp_code: Option<u8>,
+    /// Identifier of an ICMP request or answer; unknown when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_id: Option<u16>,
     /// The packet's mark; 0 when absent.
     pub mark: Option<u32>,
     /// What conntrack makes of it: `new` when absent.
@@ -67,7 +70,7 @@ pub struct PacketReport {
     pub physdev_out: Option<String>,
     /// The mark of its connection; 0 when absent.
     pub connmark: Option<u32>,
-    /// Seconds since the session began; without effect outside a session.
+    /// When it comes, in seconds: Unix time, or any other clock of a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
 }
@@ -117,14 +120,6 @@ pub enum BadPacket {
         /// The field's name in JSON.
         field: &'static str,
     },
-    /// A state that is understood and not walked yet.
-    #[error(
-        "state `{state}` is not built yet: expected new, second, established, reply, invalid or untracked"
-    )]
-    NotBuilt {
-        /// The state given.
-        state: String,
-    },
     /// Source and destination are of two families.
     #[error("`{src}` and `{dst}` are of two families")]
     TwoFamilies {
@@ -150,6 +145,7 @@ impl PacketReport {
             flags: (packet.protocol == Protocol::TCP).then(|| packet.tcp_flags.to_string()),
             icmp_type: packet.icmp_type,
             icmp_code: packet.icmp_code,
+            icmp_id: packet.icmp_id,
             mark: Some(packet.mark),
             state: Some(state_name(packet.state).to_owned()),
             ttl: Some(packet.ttl),
@@ -159,11 +155,11 @@ impl PacketReport {
             mf: Some(packet.more_fragments),
             uid: packet.uid,
             gid: packet.gid,
-            mac: None,
+            mac: packet.mac.map(|mac| mac.to_string()),
             physdev_in: name(packet.physdev_in),
             physdev_out: name(packet.physdev_out),
             connmark: Some(packet.connmark),
-            at: None,
+            at: packet.at,
         }
     }
 
@@ -199,9 +195,7 @@ impl PacketReport {
                 "second" => PacketState::Second,
                 "established" => PacketState::Established,
                 "reply" => PacketState::Reply,
-                "related" => {
-                    return Err(BadPacket::NotBuilt { state: state.clone() });
-                }
+                "related" => PacketState::Related,
                 _ => {
                     let expected = "new, second, established, reply, related, invalid or untracked";
                     return Err(BadPacket::Value { field: "state", value: state.clone(), expected });
@@ -209,16 +203,18 @@ impl PacketReport {
             };
         }
         if let Some(mac) = &self.mac {
-            let is_byte = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
-            if mac.split(':').count() != 6 || !mac.split(':').all(is_byte) {
-                let expected = "a MAC address such as 02:00:5e:00:53:01";
-                return Err(BadPacket::Value { field: "mac", value: mac.clone(), expected });
-            }
+            packet.mac = Some(read_mac(mac).ok_or_else(|| BadPacket::Value {
+                field: "mac",
+                value: mac.clone(),
+                expected: "a MAC address such as 02:00:5e:00:53:01",
+            })?);
         }
         packet.sport = self.sport;
         packet.dport = self.dport;
         packet.icmp_type = self.icmp_type;
         packet.icmp_code = self.icmp_code;
+        packet.icmp_id = self.icmp_id;
+        packet.at = self.at;
         packet.mark = self.mark.unwrap_or(packet.mark);
         packet.ttl = self.ttl.unwrap_or(packet.ttl);
         packet.tos = self.tos.unwrap_or(packet.tos);
@@ -240,6 +236,18 @@ fn parsed<T: std::str::FromStr>(
     text.parse().map_err(|_| BadPacket::Value { field, value: text.to_owned(), expected })
 }
 
+/// `02:00:5e:00:53:01`
+fn read_mac(text: &str) -> Option<MacAddress> {
+    let mut bytes = [0; 6];
+    let mut parts = text.split(':');
+    for byte in &mut bytes {
+        let part =
+            parts.next().filter(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        *byte = u8::from_str_radix(part, 16).ok()?;
+    }
+    parts.next().is_none().then_some(MacAddress(bytes))
+}
+
 /// The word of the command line, where it is not the one that iptables prints.
 fn protocol_name(protocol: Protocol) -> String {
     if protocol == Protocol::ICMPV6 { "icmpv6".to_owned() } else { protocol.to_string() }
@@ -251,6 +259,7 @@ const fn state_name(state: PacketState) -> &'static str {
         PacketState::Second => "second",
         PacketState::Established => "established",
         PacketState::Reply => "reply",
+        PacketState::Related => "related",
         PacketState::Invalid => "invalid",
         PacketState::Untracked => "untracked",
     }

@@ -86,6 +86,9 @@ pub struct OutcomeReport {
     pub snat: bool,
     /// Whether MASQUERADE did that.
     pub masquerade: bool,
+    /// The line of the connection tracking table that the packet belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conntrack: Option<ConnectionRefReport>,
     /// The answer of REJECT.
     pub reject_with: Option<String>,
     /// `TABLE/CHAIN/NUMBER` of every rule whose matches all held, in order; null when merged.
@@ -107,6 +110,15 @@ pub struct OutcomeReport {
     /// The way step by step, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepReport>>,
+}
+
+/// An entry of the connection tracking table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ConnectionRefReport {
+    /// The index of the file of `--conntrack`.
+    pub file: usize,
+    /// The line, from 1.
+    pub line: u32,
 }
 
 /// A rule or a policy.
@@ -224,6 +236,7 @@ impl OutcomeReport {
             dnat: outcome.dnat,
             snat: outcome.snat,
             masquerade: outcome.masquerade,
+            conntrack: outcome.connection.map(|(file, line)| ConnectionRefReport { file, line }),
             reject_with: outcome.reject_with.map(|with| with.to_string()),
             matched_rules: matched.map(rules),
             lines: matched.map(lines),
