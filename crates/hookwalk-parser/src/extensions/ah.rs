@@ -4,8 +4,8 @@ extension! {
     AhMatch {
         /// `--ahspi`: the security parameter index
         spi: range<u32> = "--ahspi",
-        /// `--ahlen`: bytes of the header, IPv6 only
-        length: negatable<u32> = "--ahlen",
+        /// `--ahlen`: bytes of the header, IPv6 only; 0 is any
+        length: nonzero<u32> = "--ahlen",
         /// `--ahres`: the reserved field is 0, IPv6 only
         reserved: flag = "--ahres",
     }

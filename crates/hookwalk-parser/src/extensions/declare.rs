@@ -53,6 +53,8 @@ macro_rules! field {
     (type negatable $ty:ty) => { Option<crate::types::Negatable<$ty>> };
     (type range $ty:ty) => { Option<crate::types::Negatable<crate::types::NumberRange<$ty>>> };
     (type value $ty:ty) => { Option<$ty> };
+    (type nonzero $ty:ty) => { Option<crate::types::Negatable<$ty>> };
+    (type negatable_address) => { Option<crate::types::Negatable<crate::types::MaskedAddress>> };
     (type flag) => { bool };
     (type negatable_flag) => { Option<crate::types::Negatable<()>> };
     (type quoted) => { Option<crate::types::Text> };
@@ -62,6 +64,8 @@ macro_rules! field {
     (read negatable $o:ident) => { Some($o.negatable()?) };
     (read range $o:ident) => { Some($o.negatable()?) };
     (read value $o:ident) => { Some($o.value()?) };
+    (read nonzero $o:ident) => { Some($o.negatable()?) };
+    (read negatable_address $o:ident) => { Some($o.negatable_address()?) };
     (read flag $o:ident) => { $o.flag()? };
     (read negatable_flag $o:ident) => { Some($o.negatable_flag()) };
     (read quoted $o:ident) => { Some($o.text()?) };
@@ -73,6 +77,12 @@ macro_rules! field {
         $out.negatable($name, $field.filter(|range| range.negated || !range.value.is_all()).as_ref())
     };
     (write value $out:ident, $name:literal, $field:expr) => { $out.value($name, $field.as_ref()) };
+    (write nonzero $out:ident, $name:literal, $field:expr) => {
+        $out.negatable($name, $field.filter(|field| field.negated || field.value != 0).as_ref())
+    };
+    (write negatable_address $out:ident, $name:literal, $field:expr) => {
+        $out.negatable($name, $field.as_ref())
+    };
     (write flag $out:ident, $name:literal, $field:expr) => { $out.flag($name, $field) };
     (write negatable_flag $out:ident, $name:literal, $field:expr) => { $out.negatable_flag($name, $field) };
     (write quoted $out:ident, $name:literal, $field:expr) => { $out.quoted($name, $field.as_ref()) };

@@ -24,7 +24,8 @@ pub struct HashlimitMatch {
     pub table_max: Option<u32>,
     /// `--hashlimit-htable-gcinterval`: milliseconds between two clean-ups
     pub gc_interval: Option<u32>,
-    /// `--hashlimit-htable-expire`: milliseconds until an idle bucket goes
+    /// `--hashlimit-htable-expire`: milliseconds until an idle bucket goes; see
+    /// [`expires_after`](Self::expires_after)
     pub expire: Option<u32>,
     /// `--hashlimit-srcmask`: prefix length of the source that counts
     pub src_mask: Option<u8>,
@@ -32,8 +33,10 @@ pub struct HashlimitMatch {
     pub dst_mask: Option<u8>,
     /// `--hashlimit-rate-match`: the rate itself is compared, without a bucket
     pub rate_match: bool,
-    /// `--hashlimit-rate-interval`: seconds over which it is
+    /// `--hashlimit-rate-interval`: seconds over which it is; the rate's unit when it is not given
     pub rate_interval: Option<u32>,
+    /// The seconds of the unit that the rate was written in.
+    unit: u32,
 }
 
 /// A rate, and on which side of it the match holds.
@@ -141,6 +144,18 @@ impl fmt::Display for HashlimitBurst {
     }
 }
 
+impl HashlimitBurst {
+    /// The tool prints bytes in the longest unit and leaves out what is less than one of it, which the
+    /// next multiple of the rate makes up for; where it does not, every byte stands.
+    fn printed(self, rate: ByteRate) -> HashlimitBurst {
+        let HashlimitBurst::Bytes(bytes) = self else { return self };
+        let shift = [20, 10].into_iter().find(|shift| bytes >> shift > 0).unwrap_or(0);
+        let cut = bytes >> shift << shift;
+        let is_same = rate.bytes() > 0 && cut.checked_next_multiple_of(rate.bytes()) == Some(bytes);
+        HashlimitBurst::Bytes(if is_same { cut } else { bytes })
+    }
+}
+
 impl Value for HashlimitBurst {
     const EXPECTED: &'static str = "a number of packets, or of bytes as 2mb";
 
@@ -202,6 +217,39 @@ impl Value for HashlimitMode {
 }
 
 impl HashlimitMatch {
+    /// Milliseconds until an idle bucket goes: what is written, else the unit that the rate was written
+    /// in, else what a bucket of bytes has (iptables: `extensions/libxt_hashlimit.c`).
+    pub fn expires_after(&self) -> u32 {
+        let default = if self.counts_bytes() { self.bytes_expire() } else { self.unit.max(1) * 1_000 };
+        self.expire.unwrap_or(default)
+    }
+
+    /// Milliseconds until an idle bucket of bytes goes, where nothing else is said.
+    fn bytes_expire(&self) -> u32 {
+        if self.burst.is_some() { 60_000 } else { 15_000 }
+    }
+
+    fn counts_bytes(&self) -> bool {
+        self.limit.is_some_and(|limit| matches!(limit.rate, HashlimitRate::Bytes(_)))
+    }
+
+    /// The rate as the kernel has it: of a rate match it is one of a second, whatever the unit.
+    fn kept_rate(&self, rate: HashlimitRate) -> HashlimitRate {
+        match rate {
+            HashlimitRate::Packets(Rate { period }) if self.rate_match => {
+                HashlimitRate::Packets(Rate { period: (period / u64::from(self.unit.max(1))).max(1) })
+            }
+            _ => rate,
+        }
+    }
+
+    /// What `/sec` and the like of a rate stand for; a second without one.
+    fn read_unit(&mut self, word: Option<&[u8]>) {
+        let unit = word.and_then(|word| memchr::memchr(b'/', word).and_then(|at| word.get(at + 1..)));
+        let seconds = unit.and_then(crate::types::rate::unit_seconds).unwrap_or(1);
+        self.unit = u32::try_from(seconds).unwrap_or(1);
+    }
+
     /// The kernel keeps a burst of bytes as a multiple of the rate, and once the rate as no burst.
     fn round_burst(&mut self) {
         let (Some(limit), Some(HashlimitBurst::Bytes(burst))) = (self.limit, self.burst) else { return };
@@ -217,10 +265,12 @@ impl Extension for HashlimitMatch {
     fn read(&mut self, option: &mut Arguments<'_>) -> Result<bool, ArgumentError> {
         match option.name() {
             b"--hashlimit" | b"--hashlimit-upto" => {
+                self.read_unit(option.peek());
                 let Negatable { negated, value } = option.negatable()?;
                 self.limit = Some(HashlimitLimit { above: negated, rate: value });
             }
             b"--hashlimit-above" => {
+                self.read_unit(option.peek());
                 let Negatable { negated, value } = option.negatable()?;
                 self.limit = Some(HashlimitLimit { above: !negated, rate: value });
             }
@@ -242,13 +292,20 @@ impl Extension for HashlimitMatch {
     }
 
     fn write(&self, out: &mut OptionWriter) {
+        let mut quantum = self.bytes_expire();
         if let Some(HashlimitLimit { above, rate }) = self.limit {
+            let rate = self.kept_rate(rate);
+            if let HashlimitRate::Packets(rate) = rate {
+                quantum = u32::try_from(rate.unit().1 * 1_000).unwrap_or(u32::MAX);
+            }
             out.value(if above { "--hashlimit-above" } else { "--hashlimit-upto" }, Some(rate));
             match rate {
                 HashlimitRate::Packets(_) => {
                     out.value("--hashlimit-burst", Some(self.burst.unwrap_or(HashlimitBurst::Packets(5))));
                 }
-                HashlimitRate::Bytes(_) => out.value("--hashlimit-burst", self.burst),
+                HashlimitRate::Bytes(rate) => {
+                    out.value("--hashlimit-burst", self.burst.map(|burst| burst.printed(rate)));
+                }
             }
         }
         out.value("--hashlimit-mode", Some(self.mode).filter(|mode| *mode != HashlimitMode::default()));
@@ -256,12 +313,16 @@ impl Extension for HashlimitMatch {
         out.value("--hashlimit-htable-size", self.table_size.filter(|size| *size != 0));
         out.value("--hashlimit-htable-max", self.table_max.filter(|most| *most != 0));
         out.value("--hashlimit-htable-gcinterval", self.gc_interval.filter(|interval| *interval != 1_000));
-        out.value("--hashlimit-htable-expire", self.expire.filter(|expire| *expire != 10_000));
+        out.value("--hashlimit-htable-expire", Some(self.expires_after()).filter(|expire| *expire != quantum));
         let whole = out.family.map(|family| if family == crate::types::Family::V4 { 32 } else { 128 });
         out.value("--hashlimit-srcmask", self.src_mask.filter(|mask| Some(*mask) != whole));
         out.value("--hashlimit-dstmask", self.dst_mask.filter(|mask| Some(*mask) != whole));
         out.flag("--hashlimit-rate-match", self.rate_match);
-        out.value("--hashlimit-rate-interval", self.rate_interval.filter(|interval| *interval != 1));
+        if self.rate_match {
+            let unit = if self.counts_bytes() { 1 } else { self.unit.max(1) };
+            let interval = self.rate_interval.unwrap_or(unit);
+            out.value("--hashlimit-rate-interval", Some(interval).filter(|interval| *interval != 1));
+        }
     }
 
     fn missing(&self) -> Option<&'static str> {

@@ -102,7 +102,12 @@ macro_rules! extension_table {
 
             /// Its options as iptables-save 1.8.9 prints them.
             pub fn options_in(&self, family: Option<Family>) -> Vec<OptionText> {
-                let mut out = OptionWriter::for_family(family);
+                self.options_of(family, false)
+            }
+
+            /// Its options as iptables-save 1.8.9 of the backend prints them.
+            pub(crate) fn options_of(&self, family: Option<Family>, is_nft: bool) -> Vec<OptionText> {
+                let mut out = OptionWriter::of(family, is_nft);
                 if let Some((_, extension)) = self.extension() {
                     extension.write(&mut out);
                 }

@@ -90,8 +90,8 @@ impl Extension for PolicyMatch {
             b"--spi" => self.element().spi = Some(option.negatable()?),
             b"--proto" => self.element().protocol = Some(option.negatable()?),
             b"--mode" => self.element().mode = Some(option.negatable()?),
-            b"--tunnel-src" => self.element().tunnel_src = Some(option.negatable()?),
-            b"--tunnel-dst" => self.element().tunnel_dst = Some(option.negatable()?),
+            b"--tunnel-src" => self.element().tunnel_src = Some(option.negatable_address()?),
+            b"--tunnel-dst" => self.element().tunnel_dst = Some(option.negatable_address()?),
             b"--next" => {
                 option.flag()?;
                 if self.next || self.elements.is_empty() || self.elements.len() == Self::MOST {

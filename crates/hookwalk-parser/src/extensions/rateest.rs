@@ -60,27 +60,40 @@ impl Value for BitRate {
     const EXPECTED: &'static str = "a rate such as 5mbit, 1000kbit or 64kbps";
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
-        const UNITS: [(&str, u64); 9] = [
-            ("gbit", 125_000_000),
-            ("mbit", 125_000),
-            ("kbit", 125),
-            ("gibit", 134_217_728),
-            ("mibit", 131_072),
-            ("kibit", 128),
-            ("mbps", 1_000_000),
-            ("kbps", 1_000),
+        const BITS: [(&str, u64); 8] = [
+            ("kbit", 1_000),
+            ("mbit", 1_000_000),
+            ("gbit", 1_000_000_000),
+            ("tbit", 1_000_000_000_000),
+            ("kibit", 1 << 10),
+            ("mibit", 1 << 20),
+            ("gibit", 1 << 30),
+            ("tibit", 1 << 40),
+        ];
+        const BYTES: [(&str, u64); 9] = [
             ("bps", 1),
+            ("kbps", 1_000),
+            ("mbps", 1_000_000),
+            ("gbps", 1_000_000_000),
+            ("tbps", 1_000_000_000_000),
+            ("kibps", 1 << 10),
+            ("mibps", 1 << 20),
+            ("gibps", 1 << 30),
+            ("tibps", 1 << 40),
         ];
         let refused = || nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Alt));
         let end = input.iter().position(|b| !b.is_ascii_digit()).unwrap_or(input.len());
         let (digits, unit) = input.split_at_checked(end).ok_or_else(refused)?;
         let number = value::<u64>(digits).map_err(|_| refused())?;
-        let bytes = match unit {
-            b"" | b"bit" | b"Bit" => Some(number / 8),
-            _ => UNITS
-                .iter()
-                .find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(unit))
-                .and_then(|(_, bytes)| number.checked_mul(*bytes)),
+        let factor = |units: &[(&str, u64)]| {
+            let known = units.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(unit));
+            known.map(|(_, factor)| *factor)
+        };
+        let bytes = match (unit, factor(&BITS), factor(&BYTES)) {
+            (b"" | b"bit" | b"Bit", ..) => Some(number / 8),
+            (_, Some(bits), _) => number.checked_mul(bits).map(|bits| bits / 8),
+            (_, _, Some(bytes)) => number.checked_mul(bytes),
+            _ => None,
         };
         bytes.and_then(|bytes| u32::try_from(bytes).ok()).map(|bytes| (&b""[..], BitRate(bytes))).ok_or_else(refused)
     }

@@ -28,8 +28,8 @@ impl Extension for SctpMatch {
     }
 
     fn write(&self, out: &mut OptionWriter) {
-        out.ports("--sport", self.sport);
-        out.ports("--dport", self.dport);
+        out.negatable("--sport", self.sport.as_ref());
+        out.negatable("--dport", self.dport.as_ref());
         if let Some(Negatable { negated, value: (mode, chunks) }) = self.chunks {
             let values = vec![OptionValue::Bare(mode.to_string()), OptionValue::Bare(chunks.to_string())];
             out.push("--chunk-types", negated, values);

@@ -131,7 +131,7 @@ impl Extension for ConnmarkTarget {
             }
             None => {}
         }
-        if let Some(MarkShift { right, bits }) = self.shift {
+        if let Some(MarkShift { right, bits: bits @ 1.. }) = self.shift {
             out.value(if right { "--right-shift-mark" } else { "--left-shift-mark" }, Some(bits));
         }
     }

@@ -1,5 +1,3 @@
-use crate::types::MaskedAddress;
-
 extension! {
     /// `-m srh`: the segment routing header of IPv6 (kernel: `net/ipv6/netfilter/ip6t_srh.c`).
     SrhMatch {
@@ -26,10 +24,10 @@ extension! {
         /// `--srh-tag`
         tag: negatable<u16> = "--srh-tag",
         /// `--srh-psid`: the segment before
-        previous: negatable<MaskedAddress> = "--srh-psid",
+        previous: negatable_address = "--srh-psid",
         /// `--srh-nsid`: the segment behind
-        next: negatable<MaskedAddress> = "--srh-nsid",
+        next: negatable_address = "--srh-nsid",
         /// `--srh-lsid`: the last segment
-        last: negatable<MaskedAddress> = "--srh-lsid",
+        last: negatable_address = "--srh-lsid",
     }
 }

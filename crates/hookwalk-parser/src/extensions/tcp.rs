@@ -1,6 +1,6 @@
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionValue, OptionWriter};
-use crate::types::{Negatable, PortRange, TcpFlagMatch};
+use crate::types::{Negatable, PortRange, TcpFlagMatch, TcpFlags};
 
 /// `-m tcp`: ports, flags and options of a TCP header; no non-first fragment matches
 /// (kernel: `net/netfilter/xt_tcpudp.c`).
@@ -38,10 +38,14 @@ impl Extension for TcpMatch {
     }
 
     fn write(&self, out: &mut OptionWriter) {
+        // iptables-nft leaves a match with `--tcp-option` as it is.
+        out.is_native &= self.tcp_option.is_none();
         out.ports("--sport", self.sport);
         out.ports("--dport", self.dport);
         out.negatable("--tcp-option", self.tcp_option.as_ref());
-        if let Some(Negatable { negated, value }) = self.flags {
+        // No flag looked at, none set: that holds always, and the tool does not print it.
+        let tells = |flags: &Negatable<TcpFlagMatch>| flags.negated || flags.value.mask != TcpFlags::default();
+        if let Some(Negatable { negated, value }) = self.flags.filter(tells) {
             let values = vec![
                 OptionValue::Bare(value.mask.to_string()),
                 OptionValue::Bare(value.set.to_string()),

@@ -1,5 +1,6 @@
 use crate::syntax::{Value, Word, value};
-use crate::types::{Negatable, Text};
+use crate::types::address::WithHostBits;
+use crate::types::{MaskedAddress, Negatable, Text};
 
 /// One option of a rule and the words behind it, offered to an extension that may take it.
 pub(crate) struct Arguments<'l> {
@@ -71,6 +72,12 @@ impl<'l> Arguments<'l> {
         }
         let value = self.next()?;
         Ok(Negatable { negated: self.negated != behind, value })
+    }
+
+    /// As [`negatable`](Self::negatable), an address that keeps the bits outside its mask.
+    pub(crate) fn negatable_address(&mut self) -> Result<Negatable<MaskedAddress>, ArgumentError> {
+        let Negatable { negated, value: WithHostBits(value) } = self.negatable()?;
+        Ok(Negatable { negated, value })
     }
 
     /// The next word as a value of an option that knows no `!`.

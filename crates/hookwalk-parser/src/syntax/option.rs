@@ -45,11 +45,13 @@ pub(crate) struct OptionWriter {
     options: Vec<OptionText>,
     /// Some defaults print as the family has them; none when it is not known.
     pub(crate) family: Option<Family>,
+    /// `iptables-nft` turns the match into its own language and back, which changes some options.
+    pub(crate) is_native: bool,
 }
 
 impl OptionWriter {
-    pub(crate) fn for_family(family: Option<Family>) -> Self {
-        OptionWriter { options: Vec::new(), family }
+    pub(crate) fn of(family: Option<Family>, is_native: bool) -> Self {
+        OptionWriter { options: Vec::new(), family, is_native }
     }
 
     pub(crate) fn into_options(self) -> Vec<OptionText> {
@@ -62,8 +64,18 @@ impl OptionWriter {
         }
     }
 
-    /// Ports, unless they are all.
+    /// Ports, unless they are all. In nft the ports outside `0:N` are those above it.
     pub(crate) fn ports(&mut self, name: &'static str, ports: Option<Negatable<PortRange>>) {
+        let above = |ports: Negatable<PortRange>| match ports {
+            Negatable { negated: true, value: PortRange { first: 0, last: last @ 1.. } }
+                if self.is_native =>
+            {
+                let first = last.checked_add(1)?;
+                Some(Negatable { negated: false, value: PortRange { first, last: u16::MAX } })
+            }
+            _ => None,
+        };
+        let ports = ports.map(|ports| above(ports).unwrap_or(ports));
         self.negatable(name, ports.filter(|ports| ports.negated || ports.value != PortRange::ALL).as_ref());
     }
 

@@ -42,8 +42,9 @@ impl fmt::Display for Family {
 
 /// An address and the bits of it that count, which need not be a prefix.
 ///
-/// A packet's address matches when `(address & mask) == self.address`; bits outside the mask are
-/// cleared on reading, as iptables does (`-s 10.1.2.3/8` is `10.0.0.0/8`).
+/// A packet's address matches when it has the bits of `self.address` where `mask` is set. Bits outside
+/// the mask are cleared on reading, as iptables does (`-s 10.1.2.3/8` is `10.0.0.0/8`); `conntrack`,
+/// `policy` and `srh` keep them in their text, where they decide nothing.
 ///
 /// ```
 /// use hookwalk_parser::types::MaskedAddress;
@@ -55,14 +56,14 @@ impl fmt::Display for Family {
 pub enum MaskedAddress {
     /// An IPv4 address and its mask.
     V4 {
-        /// The address, masked.
+        /// The address.
         address: Ipv4Addr,
         /// The bits that count.
         mask: Ipv4Addr,
     },
     /// An IPv6 address and its mask.
     V6 {
-        /// The address, masked.
+        /// The address.
         address: Ipv6Addr,
         /// The bits that count.
         mask: Ipv6Addr,
@@ -92,16 +93,16 @@ impl MaskedAddress {
     pub fn contains(&self, other: IpAddr) -> bool {
         match (*self, other) {
             (MaskedAddress::V4 { address, mask }, IpAddr::V4(other)) => {
-                other.to_bits() & mask.to_bits() == address.to_bits()
+                (other.to_bits() ^ address.to_bits()) & mask.to_bits() == 0
             }
             (MaskedAddress::V6 { address, mask }, IpAddr::V6(other)) => {
-                other.to_bits() & mask.to_bits() == address.to_bits()
+                (other.to_bits() ^ address.to_bits()) & mask.to_bits() == 0
             }
             _ => false,
         }
     }
 
-    /// The address, masked.
+    /// The address, as a rule prints it.
     pub fn address(&self) -> IpAddr {
         match *self {
             MaskedAddress::V4 { address, .. } => IpAddr::V4(address),
@@ -174,15 +175,33 @@ impl Value for MaskedAddress {
     const EXPECTED: &'static str = "an address such as 10.0.0.0/8, 10.0.0.0/255.0.255.0 or fd00::/64";
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
+        let (rest, WithHostBits(read)) = WithHostBits::read(input)?;
+        let masked = match read {
+            MaskedAddress::V4 { address, mask } => MaskedAddress::v4(address, mask),
+            MaskedAddress::V6 { address, mask } => MaskedAddress::v6(address, mask),
+        };
+        Ok((rest, masked))
+    }
+}
+
+/// An address of an option that keeps the bits outside the mask.
+pub(crate) struct WithHostBits(pub(crate) MaskedAddress);
+
+impl Value for WithHostBits {
+    const EXPECTED: &'static str = MaskedAddress::EXPECTED;
+
+    fn read(input: &[u8]) -> IResult<&[u8], Self> {
         let (rest, address) = alt((ip_address, short_v4_network.map(IpAddr::V4))).parse(input)?;
         match address {
             IpAddr::V4(address) => {
                 let (rest, mask) = opt(preceded(char('/'), v4_mask)).parse(rest)?;
-                Ok((rest, MaskedAddress::v4(address, mask.unwrap_or(Ipv4Addr::BROADCAST))))
+                let mask = mask.unwrap_or(Ipv4Addr::BROADCAST);
+                Ok((rest, WithHostBits(MaskedAddress::V4 { address, mask })))
             }
             IpAddr::V6(address) => {
                 let (rest, mask) = opt(preceded(char('/'), v6_mask)).parse(rest)?;
-                Ok((rest, MaskedAddress::v6(address, mask.unwrap_or(Ipv6Addr::from_bits(u128::MAX)))))
+                let mask = mask.unwrap_or(Ipv6Addr::from_bits(u128::MAX));
+                Ok((rest, WithHostBits(MaskedAddress::V6 { address, mask })))
             }
         }
     }

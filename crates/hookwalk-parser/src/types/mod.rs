@@ -15,7 +15,7 @@ pub(crate) mod number;
 mod port;
 mod protocol;
 mod range;
-mod rate;
+pub(crate) mod rate;
 mod tcp_flags;
 mod text;
 mod timestamp;

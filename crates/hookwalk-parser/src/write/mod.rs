@@ -32,7 +32,8 @@ impl Dump {
     /// tables behind it for the same.
     fn write_table(&self, table: &Table, origin: &mut Option<Origin>, out: &mut Vec<u8>) {
         let chains = in_order(table);
-        let family = table.family.or(origin.map(|origin| origin.0));
+        let told = table.family.map(|family| (family, table.backend));
+        let known = told.or(*origin);
         match table.end {
             TableEnd::Incompatible => {
                 out.extend_from_slice(b"# Table `");
@@ -44,17 +45,16 @@ impl Dump {
                 let mut list = Vec::new();
                 write_declarations(table, &chains, &mut list);
                 for chain in chains {
-                    self.write_rules(family, chain, &mut list);
+                    self.write_rules(known, chain, &mut list);
                 }
                 if !list.is_empty() {
                     write_command(table, out);
-                    *origin = table.family.map(|family| (family, table.backend));
+                    *origin = told;
                     out.append(&mut list);
                 }
                 return;
             }
             TableEnd::Commit | TableEnd::Missing => {
-                let told = table.family.map(|family| (family, table.backend));
                 if let Some((family, backend)) = told.filter(|told| *origin != Some(*told)) {
                     *origin = told;
                     write_origin(family, backend, out);
@@ -66,7 +66,7 @@ impl Dump {
             }
         }
         for chain in chains {
-            self.write_rules(family, chain, out);
+            self.write_rules(known, chain, out);
         }
         if table.end == TableEnd::Commit {
             out.extend_from_slice(b"COMMIT\n");

@@ -1,7 +1,8 @@
+use super::Origin;
 use crate::extensions::{Match, Target};
 use crate::syntax::{Word, split_words};
-use crate::types::{Family, Text};
-use crate::{Chain, Dump, OptionText, OptionValue, Rule};
+use crate::types::Text;
+use crate::{Backend, Chain, Dump, OptionText, OptionValue, Rule};
 
 impl Dump {
     /// Whether the dump ends in the line that holds this offset.
@@ -9,7 +10,7 @@ impl Dump {
         self.text().get(at as usize..).is_none_or(|rest| memchr::memchr(b'\n', rest).is_none())
     }
 
-    pub(super) fn write_rules(&self, family: Option<Family>, chain: &Chain, out: &mut Vec<u8>) {
+    pub(super) fn write_rules(&self, origin: Option<Origin>, chain: &Chain, out: &mut Vec<u8>) {
         let mut verbatim = None;
         for rule in &chain.rules {
             let is_unknown = rule.unknown_parts().next().is_some();
@@ -40,7 +41,7 @@ impl Dump {
                 None if is_unknown && names_open_chain(self.slice(rule.span)) => {
                     out.extend_from_slice(" … … …".as_bytes());
                 }
-                None => write_parts(family, rule, out),
+                None => write_parts(origin, rule, out),
             }
             if is_unknown {
                 let blanks = out.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
@@ -108,7 +109,9 @@ fn behind_command(line: &[u8]) -> Option<&[u8]> {
     line.get(words.get(if has_number { 3 } else { 2 })?.start as usize..)
 }
 
-fn write_parts(family: Option<Family>, rule: &Rule, out: &mut Vec<u8>) {
+fn write_parts(origin: Option<Origin>, rule: &Rule, out: &mut Vec<u8>) {
+    let family = origin.map(|(family, _)| family);
+    let is_nft = origin.is_some_and(|(_, backend)| backend == Some(Backend::Nft));
     options(&rule.base.options(), out);
     for part in &rule.matches {
         if let Match::Unknown(unknown) = part {
@@ -118,7 +121,7 @@ fn write_parts(family: Option<Family>, rule: &Rule, out: &mut Vec<u8>) {
         }
         out.extend_from_slice(b" -m ");
         out.extend_from_slice(part.name().as_bytes());
-        options(&part.options_in(family), out);
+        options(&part.options_of(family, is_nft), out);
     }
     match &rule.target {
         Target::None => {}
@@ -131,7 +134,7 @@ fn write_parts(family: Option<Family>, rule: &Rule, out: &mut Vec<u8>) {
         target => {
             out.extend_from_slice(b" -j ");
             out.extend_from_slice(target.name().as_bytes());
-            options(&target.options_in(family), out);
+            options(&target.options_of(family, is_nft), out);
         }
     }
 }
