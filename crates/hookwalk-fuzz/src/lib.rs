@@ -51,7 +51,7 @@ pub fn check_identity(bytes: &[u8]) {
     assert_eq!(parse(bytes).text(), bytes);
 }
 
-/// Canonical of canonical is itself, and keeps the number of rules and tables.
+/// Canonical of canonical is itself.
 ///
 /// # Panics
 /// Where that does not hold.

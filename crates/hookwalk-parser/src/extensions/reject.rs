@@ -53,7 +53,7 @@ const NAMES: &[(RejectWith, &[&str])] = &[
     (RejectWith::IcmpNetUnreachable, &["icmp-net-unreachable", "net-unreach"]),
     (RejectWith::IcmpHostUnreachable, &["icmp-host-unreachable", "host-unreach"]),
     (RejectWith::IcmpProtoUnreachable, &["icmp-proto-unreachable", "proto-unreach"]),
-    (RejectWith::IcmpPortUnreachable, &["icmp-port-unreachable", "port-unreach"]),
+    (RejectWith::IcmpPortUnreachable, &["icmp-port-unreachable"]),
     (RejectWith::IcmpNetProhibited, &["icmp-net-prohibited", "net-prohib"]),
     (RejectWith::IcmpHostProhibited, &["icmp-host-prohibited", "host-prohib"]),
     (RejectWith::IcmpAdminProhibited, &["icmp-admin-prohibited", "admin-prohib"]),
@@ -104,6 +104,11 @@ impl Value for RejectWith {
 impl Extension for RejectTarget {
     fn read(&mut self, option: &mut Arguments<'_>) -> Result<bool, ArgumentError> {
         match option.name() {
+            // The one short name that both families have is what neither needs to say.
+            b"--reject-with" if option.peek() == Some(b"port-unreach") => {
+                option.text()?;
+                self.with = None;
+            }
             b"--reject-with" => self.with = Some(option.value()?),
             _ => return Ok(false),
         }

@@ -166,7 +166,9 @@ pub(super) fn is_elision(line: &[u8]) -> bool {
     }
     let Ok(text) = std::str::from_utf8(line) else { return false };
     let bare = text.trim_matches(|c: char| " \t.-[]()<>*#/\u{2026}\u{2014}=".contains(c));
-    let marks = text.chars().filter(|c| "-.\u{2026}".contains(*c)).count();
+    // `# -----` is a line that a person drew in a comment.
+    let is_mark = |c: &char| ".\u{2026}".contains(*c) || (*c == '-' && !text.starts_with('#'));
+    let marks = text.chars().filter(is_mark).count();
     let said = bare.to_ascii_lowercase();
     match said.as_str() {
         "" => marks >= 3 || text.contains('\u{2026}') || text.trim_matches(['[', ']', '(', ')', ' ']) == "..",
@@ -281,7 +283,7 @@ mod tests {
         for line in ["...", "---", "[...]", "\u{2026}", "-- snip --", "<snip>", "[truncated]", ". . ."] {
             assert!(is_elision(line.as_bytes()), "{line}");
         }
-        for line in ["-A", "COMMIT", "-", "--", "=====", "[0:0]", "*nat", "snippet"] {
+        for line in ["-A", "COMMIT", "-", "--", "=====", "[0:0]", "*nat", "snippet", "# ------"] {
             assert!(!is_elision(line.as_bytes()), "{line}");
         }
     }

@@ -397,7 +397,10 @@ impl<'r> Tables<'r> {
         if let Some(chain) = open.table.chains.get_mut(index) {
             chain.line.get_or_insert(diagnostics.line);
             chain.policy = Some(policy).filter(|_| is_builtin);
-            chain.counters = counters.or(chain.counters);
+            // Without counters of its own `-P` starts them anew.
+            if is_builtin {
+                chain.counters = counters;
+            }
         }
     }
 

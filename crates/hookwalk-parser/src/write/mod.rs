@@ -32,6 +32,11 @@ impl Dump {
     /// tables behind it for the same.
     fn write_table(&self, table: &Table, origin: &mut Option<Origin>, out: &mut Vec<u8>) {
         let chains = in_order(table);
+        // iptables-nft makes no table out of a header alone.
+        let is_nft = table.backend == Some(Backend::Nft);
+        if is_nft && chains.is_empty() && table.end == TableEnd::Commit {
+            return;
+        }
         let told = table.family.map(|family| (family, table.backend));
         let known = told.or(*origin);
         match table.end {
