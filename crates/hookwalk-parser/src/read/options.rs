@@ -1,6 +1,7 @@
 use super::diagnostics::quote;
 use super::rule::{Line, Opened, Taker};
 use super::tables::Place;
+use super::unknown::{is_masked, is_template};
 use super::{abbreviation, similar};
 use crate::extensions::{Extension, Match, Target};
 use crate::syntax::{ArgumentError, Arguments, Word, value};
@@ -90,6 +91,9 @@ impl<'l> Line<'l, '_> {
                     self.note(taker, option, &arguments);
                     if taker == Taker::Base {
                         self.check_address(option, &arguments);
+                        if let Some(end) = self.masked_interface(at, option, &arguments) {
+                            return Some(end - option);
+                        }
                     }
                     return Some(self.used(taker, at, option, &arguments));
                 }
@@ -283,6 +287,11 @@ impl<'l> Line<'l, '_> {
             (None, Some((chain, _))) => Target::Jump(chain),
             (None, None) => {
                 let end = self.end_of_unknown(behind, false);
+                if is_masked(&name) {
+                    self.report_masked(behind - 1, b"-j", &name);
+                    self.set_unknown_target(Some(Text::from(&*name)), at, end);
+                    return end - option;
+                }
                 if end > behind && !is_goto {
                     let help = similar::name(&name, Target::NAMES);
                     self.report_with(Code::UnknownTarget, behind - 1, help, || {
@@ -361,6 +370,21 @@ impl<'l> Line<'l, '_> {
             let word = option + used - 1;
             self.learn_family(address.value.family(), word, word + 1);
         }
+    }
+
+    /// `-i {{ name }}`: any word could name an interface, so one that somebody wrote over is looked for.
+    fn masked_interface(&mut self, at: usize, option: usize, arguments: &Arguments<'_>) -> Option<usize> {
+        let interface = match short_name(arguments.name()) {
+            b"-i" => &mut self.base.in_interface,
+            b"-o" => &mut self.base.out_interface,
+            _ => return None,
+        };
+        let name = interface.take_if(|i| is_template(i.value.name()))?.value.name().to_vec();
+        let last = option + arguments.used() - 1;
+        self.report_masked(last, arguments.name(), &name);
+        let end = self.end_of_unknown(last + 1, true);
+        self.unknown_part(None, at, end);
+        Some(end)
     }
 
     /// As [`check_address`](Self::check_address), for the addresses in matches and the target.

@@ -117,9 +117,8 @@ impl Line<'_, '_> {
         let text = self.words.get(word).map(|w| quote(&w.text(self.bytes))).unwrap_or_default();
         match error.problem {
             Problem::Expected(_) if self.words.get(word).is_some_and(|w| is_masked(&w.text(self.bytes))) => {
-                self.report(Code::MaskedText, word, || {
-                    format!("the value of {name} is masked: what {text} was is unknown")
-                });
+                let value = self.words.get(word).map(|w| w.text(self.bytes)).unwrap_or_default();
+                self.report_masked(word, arguments.name(), &value);
             }
             Problem::Expected(what) => {
                 let value = self.words.get(word).map(|w| w.text(self.bytes)).unwrap_or_default();
@@ -145,6 +144,14 @@ impl Line<'_, '_> {
             }
         }
         arguments.used()
+    }
+
+    /// Says that somebody wrote over a value.
+    pub(super) fn report_masked(&mut self, word: usize, option: &[u8], value: &[u8]) {
+        let (name, text) = (quote(option), quote(value));
+        self.report(Code::MaskedText, word, || {
+            format!("the value of {name} is masked: what {text} was is unknown")
+        });
     }
 
     /// Behind something unknown: the next word that starts a part of the rule. Behind an unknown match
@@ -242,6 +249,11 @@ impl Line<'_, '_> {
         let line_start = self.diagnostics.line_start;
         UnknownPart { module, text, span: Span { start: line_start + start, end: line_start + end } }
     }
+}
+
+/// Whether a name is what stands for one in a template, or that of a variable.
+pub(super) fn is_template(name: &[u8]) -> bool {
+    name.starts_with(b"{{") || name.starts_with(b"$") || (name.starts_with(b"<") && name.ends_with(b">"))
 }
 
 /// Whether somebody wrote over a value so that it is not told.
