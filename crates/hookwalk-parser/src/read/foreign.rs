@@ -13,6 +13,8 @@ pub(super) struct Command<'l> {
     pub(super) table: Option<&'l [u8]>,
     /// `iptables-restore --noflush`
     pub(super) noflush: bool,
+    /// It adds, moves or takes away rules or chains.
+    pub(super) changes: bool,
 }
 
 /// A line with a shell's prompt.
@@ -41,9 +43,13 @@ fn command(text: &[u8]) -> Option<Command<'_>> {
             b"|" | b">" | b"<" | b"<<" => break,
             b"--noflush" | b"-n" if is_restore => command.noflush = true,
             b"--list-rules" | b"--list" => lists = true,
+            b"--append" | b"--insert" | b"--delete" | b"--replace" | b"--flush" | b"--policy"
+            | b"--new-chain" | b"--delete-chain" | b"--rename-chain" => command.changes = true,
             [b'-', b't', name @ ..] if !name.is_empty() => table = Some(name),
             [b'-', short @ ..] if !short.starts_with(b"-") => {
                 lists |= short.iter().any(|b| matches!(b, b'S' | b'L'));
+                command.changes |=
+                    matches!(short, b"A" | b"I" | b"D" | b"R" | b"F" | b"X" | b"N" | b"P" | b"E");
                 if short.ends_with(b"t") {
                     table = words.next();
                 }

@@ -240,7 +240,20 @@ impl Lines<'_> {
             self.tables.came_from(Origin { backend: Some(backend), family: None });
             return true;
         }
+        // The end of what a shell was told to read: `iptables-restore <<EOF`.
+        if content == b"EOF" {
+            return true;
+        }
         if let Some(command) = foreign::bare_command(content) {
+            if command.changes {
+                self.diagnostics.here(Code::UnsupportedCommand, from, to, || {
+                    format!(
+                        "{} is a command: what it did is not read; expected what `iptables-save` printed",
+                        quote(content)
+                    )
+                });
+                self.tables.lost_text(self.diagnostics.line);
+            }
             if command.table.is_some() {
                 self.tables.close(TableEnd::Missing, &mut self.diagnostics);
                 self.tables.fragment_of(command.table);

@@ -1,5 +1,3 @@
-use std::collections::hash_map::Entry;
-
 use rustc_hash::FxHashMap;
 
 use super::Reader;
@@ -58,17 +56,24 @@ pub(super) struct Place {
     pub(super) column: u32,
 }
 
-/// What two tables are the same by.
-type TableKey = (Text, Option<Family>, Option<Backend>);
+/// Where a table that was read stands, and whose it is.
+#[derive(Clone, Copy)]
+struct Known {
+    family: Option<Family>,
+    backend: Option<Backend>,
+    /// The line of the first of its name, family and backend.
+    line: u32,
+    /// The index of the last among those done.
+    at: usize,
+}
 
 /// The tables read so far and the one that is open.
 pub(super) struct Tables<'r> {
     reader: &'r Reader,
     origin: Origin,
     done: Vec<Table>,
-    /// Where each name, family and backend among `done` stands: the line of the first, the index of
-    /// the last.
-    known: FxHashMap<TableKey, (u32, usize)>,
+    /// The tables of each name among `done`, one a family and backend.
+    known: FxHashMap<Text, Vec<Known>>,
     /// The table of lines without a header, as the command before them tells.
     told_table: Option<Text>,
     /// Whether a table that stands again goes on where it was: `iptables-restore --noflush`.
@@ -170,13 +175,14 @@ impl<'r> Tables<'r> {
         self.close(TableEnd::Missing, diagnostics);
         let line = diagnostics.line;
         let table = self.new_table(Text::from(name), Some(line), TableEnd::Missing);
-        let before = self.known.get(&(table.name.clone(), table.family, table.backend)).map(|known| known.1);
-        if let Some(at) = before.filter(|_| self.merges) {
+        let before = if self.merges { self.known_as(&table).map(|known| known.at) } else { None };
+        if let Some(at) = before {
             let chains = self.done.get(at).map_or(0, |table| table.chains.len());
             if self.may_move(chains)
                 && let Some(done) = self.done.get_mut(at)
             {
                 let mut open = OpenTable::new(std::mem::replace(done, Table::empty()));
+                open.table.family = open.table.family.or(table.family);
                 let chains = open.table.chains.iter().enumerate();
                 open.by_name = chains.map(|(at, chain)| (chain.name.clone(), at)).collect();
                 open.goes_on = Some((at, line));
@@ -185,6 +191,20 @@ impl<'r> Tables<'r> {
             }
         }
         self.open = Some(OpenTable::new(table));
+    }
+
+    /// The table that another one is: of its name and backend, and of its family as far as both tell.
+    fn known_as(&mut self, table: &Table) -> Option<&mut Known> {
+        let of_name = self.known.get_mut(&table.name)?;
+        let is = |known: &&mut Known, family| known.backend == table.backend && known.family == family;
+        let mut alike = of_name.iter().filter(|known| {
+            let agree = known.family.is_none() || table.family.is_none();
+            known.backend == table.backend && (agree || known.family == table.family)
+        });
+        let only = alike.next().filter(|_| alike.next().is_none()).map(|known| known.family);
+        let exact = of_name.iter().any(|k| k.backend == table.backend && k.family == table.family);
+        let family = if exact { table.family } else { only? };
+        of_name.iter_mut().find(|known| is(known, family))
     }
 
     /// Notes which table a listing or fragment is of that follows, as its command tells.
@@ -286,17 +306,15 @@ impl<'r> Tables<'r> {
             diagnostics.help(Some("compare with `nft list ruleset` of the node".into()));
         }
         let index = self.done.len();
-        match self.known.entry((table.name.clone(), table.family, table.backend)) {
-            Entry::Vacant(entry) => {
-                entry.insert((line, index));
-            }
-            Entry::Occupied(mut entry) => {
-                entry.get_mut().1 = index;
-                let (name, before) = (table.name.as_bytes(), entry.get().0);
-                diagnostics.at_line(Code::DuplicateTable, line, Span::default(), || {
-                    format!("table {} stands at line {before} already: this one replaces it", quote(name))
-                });
-            }
+        if let Some(known) = self.known_as(&table) {
+            known.at = index;
+            let (name, before) = (table.name.as_bytes(), known.line);
+            diagnostics.at_line(Code::DuplicateTable, line, Span::default(), || {
+                format!("table {} stands at line {before} already: this one replaces it", quote(name))
+            });
+        } else {
+            let known = Known { family: table.family, backend: table.backend, line, at: index };
+            self.known.entry(table.name.clone()).or_default().push(known);
         }
         self.done.push(table);
     }
