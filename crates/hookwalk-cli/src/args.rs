@@ -33,9 +33,8 @@ pub(crate) enum Command {
     /// Not built yet
     #[command(hide = true)]
     Diff(NotBuilt),
-    /// Not built yet
-    #[command(hide = true)]
-    Find(NotBuilt),
+    /// Every rule that packets to an address, port, Service or Pod can meet, explained
+    Find(Box<FindArguments>),
     /// Not built yet
     #[command(hide = true)]
     Check(NotBuilt),
@@ -141,6 +140,25 @@ pub(crate) struct ServicesArguments {
     /// The node that the dump is from
     #[arg(long, value_name = "NAME", requires = "objects")]
     pub(crate) node: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: ContextArguments,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dumps of one node; - for standard input
+    #[arg(required = true)]
+    pub(crate) dumps: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FindArguments {
+    /// 10.96.0.10, 10.96.0.10:53/udp, :30080/tcp, namespace/name or namespace/name:port
+    pub(crate) what: String,
+    /// Print one JSON line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print also all rules that depend on what is not known
+    #[arg(long)]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) context: ContextArguments,
     #[command(flatten)]

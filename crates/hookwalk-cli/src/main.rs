@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod diagnostics;
 mod input;
+mod paragraph;
 
 use std::process::ExitCode;
 
@@ -14,6 +15,8 @@ use clap::Parser;
 enum Exit {
     /// What was asked for is done.
     Done,
+    /// It is done, and what was asked for does not hold.
+    No,
     /// The command was used wrongly, or asks for what is not built yet.
     Usage,
     /// The input could not be understood.
@@ -24,6 +27,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(match exit {
             Exit::Done => 0,
+            Exit::No => 1,
             Exit::Usage => 2,
             Exit::Input => 3,
         })
@@ -44,6 +48,10 @@ impl Failure {
 
     fn input(message: impl Into<String>) -> Self {
         Failure { exit: Exit::Input, message: message.into() }
+    }
+
+    fn not_so(message: impl Into<String>) -> Self {
+        Failure { exit: Exit::No, message: message.into() }
     }
 
     fn not_built(what: &str) -> Self {

@@ -41,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "flate2",
             "lzma-rs",
             "ruzstd",
+            "terminal_size",
         ],
     ),
     ("hookwalk-fuzz", &["hookwalk", "libfuzzer-sys"]),

@@ -4,12 +4,17 @@
 //! what the rules of a node serve, [`settings`] how its kube-proxy is set, and [`vantage`] walks to each
 //! address from Pods, nodes and outside. [`finding`] is what every check of this crate reports.
 //! [`writer`] writes the rules that kube-proxy would; [`names`] computes the hashes in chain names.
+//! [`find`] tells every rule that packets to an address, a port, a Service or a Pod can meet, and
+//! [`explain`] each in a sentence.
 #![forbid(unsafe_code)]
 
+pub mod explain;
+pub mod find;
 pub mod finding;
 pub mod inventory;
 pub mod names;
 pub mod objects;
+mod reach;
 mod rules;
 pub mod settings;
 pub mod vantage;

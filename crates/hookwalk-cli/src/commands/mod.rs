@@ -1,3 +1,4 @@
+mod find;
 mod fmt;
 mod kube;
 mod parse;
@@ -19,7 +20,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Dns(_) => Err(Failure::not_built("`hookwalk dns`")),
         Command::Lint(_) => Err(Failure::not_built("`hookwalk lint`")),
         Command::Diff(_) => Err(Failure::not_built("`hookwalk diff`")),
-        Command::Find(_) => Err(Failure::not_built("`hookwalk find`")),
+        Command::Find(arguments) => find::run(&arguments),
         Command::Check(_) => Err(Failure::not_built("`hookwalk check`")),
     }
 }

@@ -169,6 +169,24 @@ impl Host {
         own.next().copied().filter(|_| own.next().is_none())
     }
 
+    /// The interface by which packets of this node to an address leave, where the routes given tell. It is
+    /// also the one by which packets from there are expected to come.
+    pub fn out_interface(&self, address: IpAddr) -> Option<crate::packet::InterfaceName> {
+        if !self.routing.is_known() {
+            return None;
+        }
+        let from = if address.is_ipv4() {
+            std::net::Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            std::net::Ipv6Addr::UNSPECIFIED.into()
+        };
+        let in_interface = crate::packet::InterfaceName::LOOPBACK;
+        match self.routing.route(&RouteKey { src: from, dst: address, mark: 0, in_interface }) {
+            Routed::Forward(hop) => hop.interface,
+            _ => None,
+        }
+    }
+
     pub(crate) fn routing(&self) -> &RoutingTables {
         &self.routing
     }

@@ -4,6 +4,7 @@
 //! these keep their names and fields. `schema` is 1.
 
 mod dump;
+mod find;
 mod findings;
 mod packet;
 mod services;
@@ -13,6 +14,7 @@ pub use dump::{
     ChainReport, CountersReport, DiagnosticReport, DumpReport, MatchReport, RuleReport, TableReport,
     TargetReport,
 };
+pub use find::{FindReport, FoundRuleReport, FoundStageReport, FoundWayReport, GoalReport};
 pub use findings::{FindingReport, FindingsReport, findings};
 pub use packet::{BadPacket, PacketReport, Text};
 pub use services::{
