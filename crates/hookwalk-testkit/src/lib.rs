@@ -11,7 +11,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cluster;
 pub mod dice;
+pub mod invariants;
 #[cfg(target_os = "linux")]
 pub mod kernel;
 pub mod packets;
