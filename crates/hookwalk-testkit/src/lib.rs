@@ -16,6 +16,7 @@ pub mod dice;
 pub mod invariants;
 #[cfg(target_os = "linux")]
 pub mod kernel;
+pub mod mutate;
 pub mod packets;
 pub mod ruleset;
 pub mod topology;

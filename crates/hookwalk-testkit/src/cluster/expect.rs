@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use hookwalk_engine::Packet;
 use hookwalk_kube::objects::{Service, ServicePort, ServiceType, TrafficPolicy};
 use hookwalk_kube::writer::{LocalDetector, Version};
-use hookwalk_parser::types::Family;
+use hookwalk_parser::types::{Family, MaskedAddress};
 
 use super::probe::AddressKind;
 use super::{Cluster, is_of};
@@ -99,6 +99,9 @@ impl Cluster {
         to: AddressKind,
         packet: &Packet,
     ) -> Expected {
+        if to == AddressKind::Beside {
+            return Expected::Untouched;
+        }
         if self.config.version <= Version::V1_23 {
             return self.expect_before_1_24(service, chosen, to, packet);
         }
@@ -222,7 +225,17 @@ impl Cluster {
     /// `loadBalancerSourceRanges`; none lets everybody in.
     fn is_let_in(&self, service: &Service, packet: &Packet) -> bool {
         let mut ranges = service.source_ranges.iter().filter(|r| r.family() == self.config.family).peekable();
-        ranges.peek().is_none() || ranges.any(|range| range.contains(packet.src))
+        let is_node = |ip: std::net::IpAddr| Some(ip) == self.config.node_ip;
+        let holds_node = |range: &MaskedAddress| self.config.node_ip.is_some_and(|ip| range.contains(ip));
+        // What the node sends to a load balancer's address that it holds comes from that address.
+        // Up to 1.24 only the first address lets it: the drop for the first stands before the second.
+        let is_first = service.load_balancer.iter().find(|one| is_of(&self.config, one.ip));
+        let is_first = is_first.is_some_and(|one| one.ip == packet.dst);
+        let asks_itself = packet.src == packet.dst
+            && !is_node(packet.src)
+            && (is_first || self.config.version >= Version::V1_25);
+        ranges.peek().is_none()
+            || ranges.any(|range| range.contains(packet.src) || (asks_itself && holds_node(range)))
     }
 
     /// Whether node ports are served at an address of the node.

@@ -23,7 +23,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use hookwalk_engine::{Host, InterfaceAddress, InterfaceName, NextHop, Route};
 use hookwalk_kube::objects::{EndpointSlice, Service};
 use hookwalk_kube::writer::{Config, KubeProxy, KubeRules, LocalDetector, Version};
-use hookwalk_parser::types::Family;
+use hookwalk_parser::types::{Family, MaskedAddress};
 
 pub use expect::Expected;
 pub use plan::{EndpointPlan, EndpointState, Plan, PortPlan, ServicePlan, SettingsPlan};
@@ -53,7 +53,8 @@ pub struct Cluster {
     pub remote_pod: IpAddr,
     /// Another node.
     pub other_node: IpAddr,
-    /// Hosts outside the cluster.
+    /// Hosts outside the cluster: one anywhere, and one just beyond the cluster's CIDR. Those of a
+    /// Service's source ranges come beside.
     pub outside: Vec<IpAddr>,
 }
 
@@ -73,11 +74,8 @@ impl Cluster {
             _ => None,
         };
         let mut outside = vec![around.outside];
-        for range in services.iter().flat_map(|service| &service.source_ranges) {
-            let first = range.address();
-            if is_of(&config, first) && !outside.contains(&next(first, 2)) {
-                outside.push(next(first, 2));
-            }
+        if let LocalDetector::Cidr(cidr) = &config.local_detector {
+            outside.extend(beyond(cidr).map(|ip| next(ip, 5)).filter(|ip| is_of(&config, *ip)));
         }
         Cluster {
             uplink: interface("eth0"),
@@ -154,6 +152,25 @@ fn is_of(config: &Config, ip: IpAddr) -> bool {
 fn interface(name: &str) -> InterfaceName {
     // Names in this module are short enough.
     InterfaceName::new(name.as_bytes()).unwrap_or(InterfaceName::LOOPBACK)
+}
+
+/// The first address of the prefix beside one: its last bit is the other. None beside everything.
+fn beyond(prefix: &MaskedAddress) -> Option<IpAddr> {
+    let len = prefix.prefix_len().filter(|len| *len > 0)?;
+    Some(match prefix.address() {
+        IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() ^ 1_u32.checked_shl(u32::from(32 - len))?).into(),
+        IpAddr::V6(ip) => {
+            Ipv6Addr::from_bits(ip.to_bits() ^ 1_u128.checked_shl(u32::from(128 - len))?).into()
+        }
+    })
+}
+
+/// The address beside one: its last bit is the other.
+fn beside(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() ^ 1).into(),
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() ^ 1).into(),
+    }
 }
 
 /// The address so many behind another.

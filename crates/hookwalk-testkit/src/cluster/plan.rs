@@ -45,6 +45,8 @@ pub struct SettingsPlan {
     pub is_liberal: bool,
     /// nfacct counters are there.
     pub has_nfacct: bool,
+    /// The node holds the Services' external and load-balancer addresses itself.
+    pub holds_addresses: bool,
 }
 
 /// One Service.
@@ -119,8 +121,54 @@ impl Plan {
             lower_bit: small(0..=3) / 3,
             is_liberal: small(0..=4) == 4,
             has_nfacct: small(0..=2) == 2,
+            holds_addresses: small(0..=4) == 4,
         };
         let services = (0..small(1..=7)).map(|_| ServicePlan::chosen_by(&mut small)).collect();
+        Plan { settings, services }
+    }
+}
+
+impl Plan {
+    /// One Service of every kind, under settings of your own.
+    pub fn showcase(settings: SettingsPlan) -> Plan {
+        let on = |nodes: &[u8]| -> Vec<EndpointPlan> {
+            nodes.iter().map(|node| EndpointPlan { node: *node, ..EndpointPlan::default() }).collect()
+        };
+        let plain = |nodes: &[u8]| ServicePlan {
+            ports: vec![PortPlan::default()],
+            endpoints: on(nodes),
+            ..ServicePlan::default()
+        };
+        let node_port = |nodes: &[u8]| ServicePlan {
+            ports: vec![PortPlan { protocol: 0, has_node_port: true }],
+            ..plain(nodes)
+        };
+        let balancer = |nodes: &[u8], ranges| ServicePlan { balancers: 2, ranges, ..node_port(nodes) };
+        let local = |service: ServicePlan| ServicePlan { external_local: true, ..service };
+        let inside = |service: ServicePlan| ServicePlan { internal_local: true, ..service };
+        let sticky = |service: ServicePlan| ServicePlan { affinity: 10_800, ..service };
+        let three = (0..3).map(|protocol| PortPlan { protocol, has_node_port: true }).collect();
+        let terminating =
+            EndpointPlan { state: EndpointState::ServingTerminating, ..EndpointPlan::default() };
+        let host = EndpointPlan { is_host_network: true, ..EndpointPlan::default() };
+        let services = vec![
+            plain(&[0, 1, 2]),
+            ServicePlan { ports: three, ..plain(&[0, 1]) },
+            balancer(&[0, 1], 2),
+            local(balancer(&[0, 0, 1], 1)),
+            local(balancer(&[1, 2], 0)),
+            local(node_port(&[0, 1])),
+            inside(plain(&[0, 1])),
+            inside(plain(&[1, 2])),
+            ServicePlan { externals: 2, ..plain(&[0, 1]) },
+            local(ServicePlan { externals: 1, ..node_port(&[0, 1, 1]) }),
+            sticky(node_port(&[0, 1, 2])),
+            sticky(inside(local(balancer(&[0, 0, 1], 0)))),
+            ServicePlan { externals: 1, ..balancer(&[], 1) },
+            plain(&[0, 1, 2, 0, 1, 2, 0]),
+            ServicePlan { endpoints: vec![host], ..node_port(&[]) },
+            local(ServicePlan { endpoints: vec![terminating], ..balancer(&[], 0) }),
+        ];
         Plan { settings, services }
     }
 }
@@ -178,7 +226,14 @@ impl Cluster {
             services.push(net.service(number, service));
             slices.extend(net.slices(number, service));
         }
-        Cluster::new(net.config(plan.settings), services, slices)
+        let mut cluster = Cluster::new(net.config(plan.settings), services, slices);
+        if plan.settings.holds_addresses {
+            for service in &cluster.services {
+                let balancers = service.load_balancer.iter().map(|ingress| ingress.ip);
+                cluster.node_addresses.extend(service.external_ips.iter().copied().chain(balancers));
+            }
+        }
+        cluster
     }
 }
 
@@ -245,7 +300,7 @@ impl Net {
     fn service(&self, number: u16, plan: &ServicePlan) -> Service {
         let mut service =
             Service::new(NAMESPACES[usize::from(number) % NAMESPACES.len()], format!("svc-{number}"));
-        service.cluster_ips = vec![self.ip([10, 96, 0], [0xfd00, 0x96, 0], 10 + number)];
+        service.cluster_ips = vec![self.ip([10, 96, 0], [0xfd00, 0x96, 0], 10 + 2 * number)];
         for (at, port) in (0_u16..).zip(&plan.ports) {
             service.ports.push(ServicePort {
                 name: port_name(plan, at),
@@ -254,7 +309,8 @@ impl Net {
             });
         }
         let addresses = |count: u8, v4: [u8; 3], v6: [u16; 3]| -> Vec<IpAddr> {
-            (0..u16::from(count)).map(|at| self.ip(v4, v6, 10 + 4 * number + at)).collect()
+            // The addresses between stay free, so that a mask that is too wide shows.
+            (0..u16::from(count)).map(|at| self.ip(v4, v6, 10 + 8 * number + 2 * at)).collect()
         };
         service.external_ips = addresses(plan.externals, [198, 51, 100], [0x2001, 0xdb8, 0x198]);
         let balancers = addresses(plan.balancers, [203, 0, 113], [0x2001, 0xdb8, 0x203]);
@@ -313,7 +369,7 @@ impl Net {
 
     fn endpoint(&self, service: u16, at: u16, plan: EndpointPlan) -> Endpoint {
         let pod =
-            self.ip([10, 64, 8 * plan.node], [0xfd00, 0x64, u16::from(plan.node)], 64 * service + at + 2);
+            self.ip([10, 64, 8 * plan.node], [0xfd00, 0x64, u16::from(plan.node)], 96 * service + 2 * at + 2);
         let address = if plan.is_host_network { self.node(plan.node) } else { pod };
         let endpoint = Endpoint::new(address).on(format!("node-{}", plan.node));
         match plan.state {

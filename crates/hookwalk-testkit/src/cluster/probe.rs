@@ -1,13 +1,13 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hookwalk_engine::Packet;
+use hookwalk_engine::{InterfaceName, Packet};
 use hookwalk_kube::objects::{IpMode, Service, ServicePort};
 use hookwalk_kube::writer::Version;
 use hookwalk_parser::types::Family;
 
 use super::expect::Expected;
-use super::{Cluster, is_of};
+use super::{Cluster, beside, beyond, is_of, next};
 
 /// A packet to an address of a Service, and what has to become of it.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct Probe {
 pub enum Vantage {
     /// A Pod of this node that is no endpoint of the Service.
     LocalPod,
-    /// A Pod of this node that is itself an endpoint of the Service.
+    /// A Pod that is itself an endpoint of the Service.
     OwnEndpoint,
     /// A Pod of another node.
     RemotePod,
@@ -71,6 +71,8 @@ pub enum AddressKind {
     LoadBalancerIp,
     /// A node's address with `spec.ports[].nodePort`
     NodePort,
+    /// An address beside one of the Service's, which nobody has.
+    Beside,
 }
 
 impl fmt::Display for AddressKind {
@@ -80,6 +82,7 @@ impl fmt::Display for AddressKind {
             AddressKind::ExternalIp => "external IP",
             AddressKind::LoadBalancerIp => "load balancer's IP",
             AddressKind::NodePort => "node port",
+            AddressKind::Beside => "the address beside",
         })
     }
 }
@@ -107,25 +110,59 @@ impl Cluster {
         probes: &mut Vec<Probe>,
     ) {
         let chosen = self.choice(service, port);
-        let own = chosen.reachable().find(|e| {
-            e.is_local && !self.is_own(e.at.ip()) && !matches!(e.at.ip(), ip if ip == self.local_pod)
-        });
-        let own = own.map(|endpoint| endpoint.at.ip());
-        for (to, ip, number) in self.addresses(service, port) {
-            for (from, source) in self.sources(ip, own) {
-                let mut packet = Packet::new(source, ip)
-                    .protocol(port.protocol)
-                    .source_port(40_000)
-                    .destination_port(number);
-                packet.in_interface = match from {
-                    Vantage::LocalPod | Vantage::OwnEndpoint => Some(self.pod_interface),
+        let mut add = |from: Vantage, source: IpAddr, arrives_by: Option<InterfaceName>, to, ip, number| {
+            let mut packet =
+                Packet::new(source, ip).protocol(port.protocol).source_port(40_000).destination_port(number);
+            packet.in_interface = arrives_by;
+            let expected = self.expect(service, &chosen, to, &packet);
+            probes.push(Probe { packet, from, to, service: service_at, port: port_at, expected });
+        };
+        let addresses = self.addresses(service, port);
+        for &(to, ip, number) in &addresses {
+            for (from, source) in self.sources(service, to, ip) {
+                let arrives_by = match from {
+                    Vantage::LocalPod => Some(self.pod_interface),
                     Vantage::Node | Vantage::Localhost => None,
-                    Vantage::RemotePod | Vantage::OtherNode | Vantage::Outside => Some(self.uplink),
+                    _ => Some(self.uplink),
                 };
-                let expected = self.expect(service, &chosen, to, &packet);
-                probes.push(Probe { packet, from, to, service: service_at, port: port_at, expected });
+                add(from, source, arrives_by, to, ip, number);
+            }
+            if to != AddressKind::NodePort && !self.is_taken(beside(ip)) {
+                let (pod, by) = (self.local_pod, Some(self.pod_interface));
+                add(Vantage::LocalPod, pod, by, AddressKind::Beside, beside(ip), number);
+                let client = service.source_ranges.iter().map(|range| next(range.address(), 2));
+                if let Some(client) = client.into_iter().find(|ip| is_of(&self.config, *ip)) {
+                    let by = Some(self.uplink);
+                    add(Vantage::Outside, client, by, AddressKind::Beside, beside(ip), number);
+                }
             }
         }
+        // Each endpoint asks for its own Service, and so does who stands beside it.
+        let Some(&(to, ip, number)) = addresses.first() else { return };
+        let mut asked: Vec<IpAddr> = Vec::new();
+        for server in chosen.reachable().filter(|server| !self.is_own(server.at.ip())) {
+            let own = server.at.ip();
+            if asked.contains(&own) {
+                continue;
+            }
+            asked.push(own);
+            let arrives_by = Some(if server.is_local { self.pod_interface } else { self.uplink });
+            add(Vantage::OwnEndpoint, own, arrives_by, to, ip, number);
+            if !chosen.reachable().any(|other| other.at.ip() == beside(own)) && !self.is_own(beside(own)) {
+                let from = if server.is_local { Vantage::LocalPod } else { Vantage::RemotePod };
+                add(from, beside(own), arrives_by, to, ip, number);
+            }
+        }
+    }
+
+    /// Whether an address is somebody's.
+    fn is_taken(&self, ip: IpAddr) -> bool {
+        let of_services = |service: &Service| {
+            let balancers = service.load_balancer.iter().map(|ingress| ingress.ip);
+            let mut all = service.cluster_ips.iter().chain(&service.external_ips).copied().chain(balancers);
+            all.any(|own| own == ip)
+        };
+        self.is_own(ip) || self.services.iter().any(of_services)
     }
 
     /// The Service's addresses of the node's family, with the port that is asked for there.
@@ -154,17 +191,25 @@ impl Cluster {
     }
 
     /// Who can send to an address.
-    fn sources(&self, to: IpAddr, own_endpoint: Option<IpAddr>) -> Vec<(Vantage, IpAddr)> {
+    fn sources(&self, service: &Service, kind: AddressKind, to: IpAddr) -> Vec<(Vantage, IpAddr)> {
         if to.is_loopback() {
             return vec![(Vantage::Localhost, self.loopback())];
         }
-        let mut sources = vec![(Vantage::LocalPod, self.local_pod)];
-        sources.extend(own_endpoint.map(|ip| (Vantage::OwnEndpoint, ip)));
-        sources.push((Vantage::RemotePod, self.remote_pod));
+        let mut sources = vec![(Vantage::LocalPod, self.local_pod), (Vantage::RemotePod, self.remote_pod)];
         let node = self.node_addresses.iter().copied().find(|ip| is_of(&self.config, *ip));
         sources.extend(node.map(|ip| (Vantage::Node, ip)));
         sources.push((Vantage::OtherNode, self.other_node));
         sources.extend(self.outside.iter().map(|ip| (Vantage::Outside, *ip)));
+        if kind == AddressKind::LoadBalancerIp {
+            // A node that holds the address sends to it from it.
+            sources.extend(self.is_own(to).then_some((Vantage::Node, to)));
+            let is_walled = !service.source_ranges.is_empty() && !self.is_taken(beside(to));
+            sources.extend(is_walled.then_some((Vantage::Outside, beside(to))));
+            for range in service.source_ranges.iter().filter(|range| range.family() == self.config.family) {
+                sources.push((Vantage::Outside, next(range.address(), 2)));
+                sources.extend(beyond(range).map(|ip| (Vantage::Outside, next(ip, 2))));
+            }
+        }
         sources
     }
 

@@ -24,8 +24,8 @@ pub fn plans(settings: impl Strategy<Value = SettingsPlan>) -> impl Strategy<Val
 
 fn settings() -> impl Strategy<Value = SettingsPlan> {
     let numbers = (0..=10_u8, 0..=3_u8, 0..=2_u8, 0..=1_u8);
-    (numbers, any::<[bool; 6]>()).prop_map(|((older, detector, nodeport_addresses, lower_bit), flags)| {
-        let [is_v6, masquerade_all, no_localhost, is_large, is_liberal, has_nfacct] = flags;
+    (numbers, any::<[bool; 7]>()).prop_map(|((older, detector, nodeport_addresses, lower_bit), flags)| {
+        let [is_v6, masquerade_all, no_localhost, is_large, is_liberal, has_nfacct, holds_addresses] = flags;
         SettingsPlan {
             is_v6,
             older,
@@ -37,6 +37,7 @@ fn settings() -> impl Strategy<Value = SettingsPlan> {
             lower_bit,
             is_liberal,
             has_nfacct,
+            holds_addresses,
         }
     })
 }

@@ -92,6 +92,15 @@ fn forgets(engine: &Engine, outcome: &Outcome, seconds: u32) -> Option<Why> {
         let message = format!("{} draws without asking who came before to {}", chosen_by.chain, last.chain);
         return Some((message, Some(chosen_by.clone())));
     };
+    // Who is remembered skips what stands behind the question.
+    let remembered = chain.rules.iter().position(|rule| recent(rule).is_some());
+    let later = chain.rules.iter().enumerate().skip(remembered.unwrap_or(0)).find(
+        |(_, rule)| !matches!(&rule.target, Target::Jump(to) if to.as_bytes().starts_with(b"KUBE-SEP-")),
+    );
+    if let Some((at, _)) = later {
+        let message = format!("rule {} of {} is not met by who came before", at + 1, chosen_by.chain);
+        return Some((message, Some(chosen_by.clone())));
+    }
     let kept = recent(asked).and_then(|one| one.seconds.filter(|_| one.reap));
     (kept != Some(seconds)).then(|| {
         let kept = kept.map_or_else(|| "for ever".to_owned(), |kept| format!("{kept} seconds"));

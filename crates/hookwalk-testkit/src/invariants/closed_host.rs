@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use hookwalk_engine::{Engine, Packet, PacketState, Verdict};
 use hookwalk_kube::objects::{ServiceType, TrafficPolicy};
 use hookwalk_parser::types::Protocol;
@@ -19,8 +21,11 @@ pub(super) fn closed_host(trial: &Trial<'_>) -> Vec<Counterexample> {
         .collect();
     let closed = Trial::with_engine(Engine::new(dumps, trial.cluster().host()), trial.cluster());
     for (probe, walk) in trial.walked() {
-        let is_masqueraded = outcomes(walk).any(|o| o.masquerade && o.verdict == Verdict::Forwarded);
-        if !is_masqueraded {
+        let masqueraded: Vec<IpAddr> = outcomes(walk)
+            .filter(|o| o.masquerade && o.verdict == Verdict::Forwarded)
+            .map(|o| o.dst)
+            .collect();
+        if masqueraded.is_empty() {
             continue;
         }
         let mut packet = probe.packet;
@@ -28,11 +33,14 @@ pub(super) fn closed_host(trial: &Trial<'_>) -> Vec<Counterexample> {
         {
             packet.state = state;
             let Ok(again) = closed.engine().walk(&packet) else { continue };
-            // What is not masqueraded, as hairpin is for one endpoint alone, is others' to let through.
-            let lost = outcomes(&again).find(|o| o.masquerade && delivered_to(o).is_none());
+            // What is not masqueraded is others' to let through.
+            let lost = outcomes(&again).find(|o| match state {
+                PacketState::New => masqueraded.contains(&o.dst) && delivered_to(o).is_none(),
+                _ => o.masquerade && delivered_to(o).is_none(),
+            });
             if let Some(outcome) = lost {
-                let message =
-                    format!("masqueraded, {word} {} where FORWARD drops by policy", outcome.verdict.as_str());
+                let verdict = outcome.verdict.as_str();
+                let message = format!("masqueraded, {word} {verdict} where FORWARD drops by policy");
                 found.push(closed.found("closed-host", probe, &again, Some(outcome), message));
                 break;
             }

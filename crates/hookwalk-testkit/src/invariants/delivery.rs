@@ -70,8 +70,10 @@ pub(super) fn endpoints(trial: &Trial<'_>) -> Vec<Counterexample> {
             Expected::Endpoints(endpoints) => endpoints,
             // Nothing rewrites what is not for the Service.
             Expected::Untouched => {
-                if let Some(outcome) = outcomes(walk).find(|o| o.dnat) {
-                    let message = "is not served here, and is rewritten".to_owned();
+                let is_wrong = |o: &&Outcome| o.dnat || delivered_to(o).is_none();
+                if let Some(outcome) = outcomes(walk).find(is_wrong) {
+                    let what = if outcome.dnat { "rewritten" } else { outcome.verdict.as_str() };
+                    let message = format!("is not the Service's to serve here, and is {what}");
                     found.push(trial.found("endpoints", probe, walk, Some(outcome), message));
                 }
                 continue;
@@ -137,10 +139,17 @@ pub(super) fn masquerade(trial: &Trial<'_>) -> Vec<Counterexample> {
         let wrong = outcomes(walk).find_map(|outcome| {
             let to = delivered_to(outcome)?;
             let (_, wanted) = expected.iter().find(|(endpoint, _)| *endpoint == to)?;
-            (outcome.masquerade != *wanted).then_some((outcome, *wanted))
+            let keeps_mark = outcome.masquerade && outcome.mark & trial.cluster().config.mark() != 0;
+            let message = match (*wanted, outcome.masquerade) {
+                (true, false) => "must be masqueraded",
+                (false, true) => "must keep its source",
+                // On a tunnel the packet comes by again and would be masqueraded again.
+                _ if keeps_mark => "leaves with the mark still on it",
+                _ => return None,
+            };
+            Some((outcome, message))
         });
-        if let Some((outcome, wanted)) = wrong {
-            let message = if wanted { "must be masqueraded" } else { "must keep its source" };
+        if let Some((outcome, message)) = wrong {
             let message = format!("to {} {message}", outcome.dst);
             found.push(trial.found("masquerade", probe, walk, Some(outcome), message));
         }

@@ -63,8 +63,9 @@ pub(super) fn reachable(trial: &Trial<'_>) -> Vec<Counterexample> {
                 }
                 for (later, earlier, why) in shape.shadowed(&chain.rules) {
                     // A health check's port is opened once for each port of its Service.
-                    let opens = |rule: &Rule| rule.target == Target::Accept && name == "KUBE-NODEPORTS";
-                    if chain.rules.get(later).is_some_and(opens) {
+                    let pair = chain.rules.get(earlier).zip(chain.rules.get(later));
+                    if pair.is_some_and(|(a, b)| a.target == Target::Accept && !a.comments().eq(b.comments()))
+                    {
                         continue;
                     }
                     let message = format!("no packet reaches rule {} of `{name}`: {why}", later + 1);
@@ -126,16 +127,16 @@ impl<'t> Shape<'t> {
             let any = by_destination.get("").into_iter().flatten().filter(|_| !key.is_empty());
             for &earlier in same.chain(any) {
                 let Some(before) = rules.get(earlier) else { continue };
-                if is_by_chance(before) || !covers(before, rule) {
+                if !covers(before, rule) || draws(before) {
                     continue;
                 }
                 let protocol = rule.base.protocol.filter(|p| !p.negated).map(|p| p.value);
-                if self.ends(&before.target, protocol, 0) {
+                if !remembers(before) && self.ends(&before.target, protocol, 0) {
                     found.push((later, earlier, "an earlier one always ends what it matches"));
                     break;
                 }
                 let is_same = covers(rule, before) && before.target == rule.target;
-                if is_same && !matches!(rule.target, Target::None) {
+                if is_same {
                     found.push((later, earlier, "an earlier one says the same already"));
                     break;
                 }
@@ -198,19 +199,19 @@ fn is_for_all_of(rule: &Rule, protocol: Option<Protocol>) -> bool {
     base == BaseMatches::default() && conditions(rule).next().is_none()
 }
 
-/// Whether the same packet can match one time and not the next.
-fn is_by_chance(rule: &Rule) -> bool {
+/// Whether the same packet can match one rule and not the same rule after it.
+fn draws(rule: &Rule) -> bool {
     conditions(rule).any(|one| {
         matches!(
             one,
-            Match::Statistic(_)
-                | Match::Recent(_)
-                | Match::Limit(_)
-                | Match::Hashlimit(_)
-                | Match::Quota(_)
-                | Match::Unknown(_)
+            Match::Statistic(_) | Match::Limit(_) | Match::Hashlimit(_) | Match::Quota(_) | Match::Unknown(_)
         )
     })
+}
+
+/// Whether it depends on earlier packets if the rule matches.
+fn remembers(rule: &Rule) -> bool {
+    conditions(rule).any(|one| matches!(one, Match::Recent(_)))
 }
 
 /// Whether every packet that matches `rule` matches `before`: its conditions are all among the rule's.
