@@ -7,8 +7,8 @@
 //!
 //! let cluster = Cluster::random(2);
 //! let text = cluster.rules().restore();
-//! let dropped = mutations(&text).into_iter().take(40);
-//! let score = Score::of(dropped, |faulty| invariants::all(&Trial::new(faulty, &cluster)).is_err());
+//! let some = mutations(&text).into_iter().skip(60).step_by(5);
+//! let score = Score::of(some, |faulty| invariants::all(&Trial::new(faulty, &cluster)).is_err());
 //! assert!(score.caught > score.survivors.len(), "{score}");
 //! ```
 

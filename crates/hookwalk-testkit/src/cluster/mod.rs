@@ -215,7 +215,7 @@ impl Around {
             own.into_iter().find(|e| is_local(e) == local).map(|e| e.address)
         };
         let is_free = |ip: &IpAddr| !endpoints().any(|e| e.address == *ip) && Some(*ip) != config.node_ip;
-        let free = |near: IpAddr| (101..).map(|by| next(near, by)).find(is_free).unwrap_or(near);
+        let free = |near: IpAddr| (101..1_101).map(|by| next(near, by)).find(is_free).unwrap_or(near);
         let inside = cidr.unwrap_or(pods);
         let near = |found: Option<IpAddr>| match (found, &config.local_detector) {
             (Some(found), LocalDetector::Cidr(cidr)) if !cidr.contains(found) => inside,

@@ -66,7 +66,7 @@ pub struct ServicePlan {
     pub internal_local: bool,
     /// `externalTrafficPolicy: Local`
     pub external_local: bool,
-    /// Seconds of ClientIP affinity; 0 for none.
+    /// Seconds of affinity by client address; 0 for none.
     pub affinity: u16,
     /// Whether the endpoints are spread over two slices.
     pub two_slices: bool,
@@ -148,9 +148,9 @@ impl Plan {
         let inside = |service: ServicePlan| ServicePlan { internal_local: true, ..service };
         let sticky = |service: ServicePlan| ServicePlan { affinity: 10_800, ..service };
         let three = (0..3).map(|protocol| PortPlan { protocol, has_node_port: true }).collect();
-        let terminating =
-            EndpointPlan { state: EndpointState::ServingTerminating, ..EndpointPlan::default() };
-        let host = EndpointPlan { is_host_network: true, ..EndpointPlan::default() };
+        let state = EndpointState::ServingTerminating;
+        let terminating = |node| EndpointPlan { node, state, ..EndpointPlan::default() };
+        let host = |node| EndpointPlan { node, is_host_network: true, ..EndpointPlan::default() };
         let services = vec![
             plain(&[0, 1, 2]),
             ServicePlan { ports: three, ..plain(&[0, 1]) },
@@ -166,8 +166,8 @@ impl Plan {
             sticky(inside(local(balancer(&[0, 0, 1], 0)))),
             ServicePlan { externals: 1, ..balancer(&[], 1) },
             plain(&[0, 1, 2, 0, 1, 2, 0]),
-            ServicePlan { endpoints: vec![host], ..node_port(&[]) },
-            local(ServicePlan { endpoints: vec![terminating], ..balancer(&[], 0) }),
+            ServicePlan { endpoints: vec![host(0), host(1)], ..node_port(&[]) },
+            local(ServicePlan { endpoints: vec![terminating(0), terminating(1)], ..balancer(&[], 0) }),
         ];
         Plan { settings, services }
     }
@@ -249,12 +249,10 @@ impl Net {
 
     /// The address of a kind and a number.
     fn ip(&self, v4: [u8; 3], v6: [u16; 3], number: u16) -> IpAddr {
-        let [a, b, c] = v4;
         let [high, low] = number.to_be_bytes();
-        let [x, y, z] = v6;
         match self.family {
-            Family::V4 => Ipv4Addr::new(a, b, c.wrapping_add(high), low).into(),
-            Family::V6 => Ipv6Addr::new(x, y, z, 0, 0, 0, 0, number).into(),
+            Family::V4 => Ipv4Addr::new(v4[0], v4[1], v4[2].wrapping_add(high), low).into(),
+            Family::V6 => Ipv6Addr::new(v6[0], v6[1], v6[2], 0, 0, 0, 0, number).into(),
         }
     }
 
@@ -298,8 +296,7 @@ impl Net {
     }
 
     fn service(&self, number: u16, plan: &ServicePlan) -> Service {
-        let mut service =
-            Service::new(NAMESPACES[usize::from(number) % NAMESPACES.len()], format!("svc-{number}"));
+        let mut service = Service::new(namespace(number), format!("svc-{number}"));
         service.cluster_ips = vec![self.ip([10, 96, 0], [0xfd00, 0x96, 0], 10 + 2 * number)];
         for (at, port) in (0_u16..).zip(&plan.ports) {
             service.ports.push(ServicePort {
@@ -344,7 +341,7 @@ impl Net {
             })
             .collect();
         let slice = |at: usize, endpoints: Vec<Endpoint>| EndpointSlice {
-            namespace: NAMESPACES[usize::from(number) % NAMESPACES.len()].into(),
+            namespace: namespace(number).into(),
             name: format!("svc-{number}-{at}"),
             service: format!("svc-{number}"),
             address_type: if self.family == Family::V4 { AddressType::Ipv4 } else { AddressType::Ipv6 },
@@ -381,7 +378,13 @@ impl Net {
     }
 }
 
-const NAMESPACES: [&str; 3] = ["shop", "default", "kube-system"];
+fn namespace(number: u16) -> &'static str {
+    match number % 3 {
+        0 => "shop",
+        1 => "default",
+        _ => "kube-system",
+    }
+}
 
 /// Ports have names where there are several, as the API demands.
 fn port_name(plan: &ServicePlan, at: u16) -> String {

@@ -138,7 +138,6 @@ impl Cluster {
             }
         }
         // Each endpoint asks for its own Service, and so does who stands beside it.
-        let Some(&(to, ip, number)) = addresses.first() else { return };
         let mut asked: Vec<IpAddr> = Vec::new();
         for server in chosen.reachable().filter(|server| !self.is_own(server.at.ip())) {
             let own = server.at.ip();
@@ -147,10 +146,15 @@ impl Cluster {
             }
             asked.push(own);
             let arrives_by = Some(if server.is_local { self.pod_interface } else { self.uplink });
-            add(Vantage::OwnEndpoint, own, arrives_by, to, ip, number);
-            if !chosen.reachable().any(|other| other.at.ip() == beside(own)) && !self.is_own(beside(own)) {
-                let from = if server.is_local { Vantage::LocalPod } else { Vantage::RemotePod };
-                add(from, beside(own), arrives_by, to, ip, number);
+            let is_free =
+                !chosen.reachable().any(|other| other.at.ip() == beside(own)) && !self.is_own(beside(own));
+            // At the cluster IP, and at the first of the others: two policies may choose.
+            for &(to, ip, number) in addresses.iter().take(2) {
+                add(Vantage::OwnEndpoint, own, arrives_by, to, ip, number);
+                if is_free {
+                    let from = if server.is_local { Vantage::LocalPod } else { Vantage::RemotePod };
+                    add(from, beside(own), arrives_by, to, ip, number);
+                }
             }
         }
     }

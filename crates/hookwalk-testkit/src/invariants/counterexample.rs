@@ -37,15 +37,8 @@ impl RuleLine {
 }
 
 impl Counterexample {
-    pub(super) fn new(invariant: &'static str, message: String) -> Box<Self> {
-        Box::new(Counterexample {
-            invariant,
-            message,
-            object: None,
-            packet: None,
-            walk: Vec::new(),
-            rules: Vec::new(),
-        })
+    pub(super) fn new(invariant: &'static str, message: String) -> Self {
+        Counterexample { invariant, message, object: None, packet: None, walk: Vec::new(), rules: Vec::new() }
     }
 }
 

@@ -26,7 +26,7 @@
 //! | [`refusals`] | without endpoints it is rejected, without local ones under a Local policy dropped |
 //! | [`masquerade`] | the source is rewritten exactly when it must be |
 //! | [`local_source`] | traffic from outside under a Local policy keeps its source |
-//! | [`affinity`] | a Service with ClientIP affinity remembers whom it sent where, and for how long |
+//! | [`affinity`] | a Service with affinity by client address remembers whom it sent where, and for how long |
 //! | [`replies`] | the reply to a delivered packet comes back with the addresses that were asked |
 //! | [`closed_host`] | on a node that drops by policy, Service traffic and its replies still pass |
 //! | [`strangers`] | INVALID packets, and packets to 127.0.0.0/8 from elsewhere, do not get in |
@@ -173,7 +173,7 @@ functions! {
     masquerade: Masquerade;
     /// Under `externalTrafficPolicy: Local`, what comes from outside keeps its source.
     local_source: LocalSource;
-    /// With ClientIP affinity each endpoint remembers its clients, and the chain that chooses asks every
+    /// With affinity by client address each endpoint remembers its clients, and the chain that chooses asks every
     /// endpoint, for as long as the Service says, before it draws.
     affinity: Affinity;
     /// The reply to a delivered packet comes back from the address and port that were asked, to where

@@ -62,7 +62,7 @@ fn ending(outcome: &Outcome) -> String {
 }
 
 fn difference(one: &Engine, other: &Engine, a: &Walk, b: &Walk) -> Counterexample {
-    let mut found = *Counterexample::new("same", "the two sets of rules differ".to_owned());
+    let mut found = Counterexample::new("same", "the two sets of rules differ".to_owned());
     found.packet = Some(Box::new(a.packet));
     let shown = |walk: &Walk, which: &str| {
         outcomes(walk).take(3).map(|outcome| format!("{which} {}", show_outcome(outcome))).collect::<Vec<_>>()

@@ -23,7 +23,7 @@ pub(super) fn jumps(trial: &Trial<'_>) -> Vec<Counterexample> {
             }
             _ => continue,
         };
-        let mut one = *Counterexample::new("jumps", message);
+        let mut one = Counterexample::new("jumps", message);
         one.rules = sites.into_iter().filter_map(|site| rule_line(trial, site)).collect();
         found.push(one);
     }
@@ -51,7 +51,7 @@ pub(super) fn reachable(trial: &Trial<'_>) -> Vec<Counterexample> {
                 if !shape.reached.contains(&chain_at) {
                     if !may_be_left_alone(&name, trial.cluster().config.version) {
                         let mut one =
-                            *Counterexample::new("reachable", format!("nothing leads to chain `{name}`"));
+                            Counterexample::new("reachable", format!("nothing leads to chain `{name}`"));
                         let first = (!chain.rules.is_empty()).then_some(0);
                         one.rules.extend(place(first).map(|at| RuleLine::new(trial.engine(), &at)));
                         found.push(one);
@@ -69,7 +69,7 @@ pub(super) fn reachable(trial: &Trial<'_>) -> Vec<Counterexample> {
                         continue;
                     }
                     let message = format!("no packet reaches rule {} of `{name}`: {why}", later + 1);
-                    let mut one = *Counterexample::new("reachable", message);
+                    let mut one = Counterexample::new("reachable", message);
                     let lines = [earlier, later].into_iter().filter_map(|rule| place(Some(rule)));
                     one.rules = lines.map(|at| RuleLine::new(trial.engine(), &at)).collect();
                     found.push(one);
@@ -149,8 +149,15 @@ impl<'t> Shape<'t> {
     /// Whether a packet of the protocol that meets the target never comes to the next rule.
     fn ends(&self, target: &Target, protocol: Option<Protocol>, depth: usize) -> bool {
         match target {
-            Target::Accept | Target::Drop | Target::Return | Target::Reject(_) | Target::Dnat(_) => true,
-            Target::Masquerade(_) | Target::Snat(_) | Target::Redirect(_) | Target::Goto(_) => true,
+            Target::Accept
+            | Target::Drop
+            | Target::Return
+            | Target::Reject(_)
+            | Target::Dnat(_)
+            | Target::Snat(_)
+            | Target::Masquerade(_)
+            | Target::Redirect(_)
+            | Target::Goto(_) => true,
             Target::Jump(to) if depth < 16 => {
                 let chain = self.by_name.get(to.as_bytes()).and_then(|at| self.table.chains.get(*at));
                 // What returns comes to the next rule of the chain that jumped.

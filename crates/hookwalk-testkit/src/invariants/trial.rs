@@ -81,7 +81,7 @@ impl<'c> Trial<'c> {
         probe: &Probe,
         walk: &Walk,
         outcome: Option<&Outcome>,
-        message: String,
+        message: impl std::fmt::Display,
     ) -> Counterexample {
         let mut found = self.about(
             invariant,
@@ -103,7 +103,7 @@ impl<'c> Trial<'c> {
         outcome: Option<&Outcome>,
         message: String,
     ) -> Counterexample {
-        let mut found = *Counterexample::new(invariant, message);
+        let mut found = Counterexample::new(invariant, message);
         found.packet = Some(Box::new(*packet));
         found.walk = outcomes(walk).map(show_outcome).collect();
         let rules = outcome.and_then(|outcome| outcome.matched_rules.as_ref());

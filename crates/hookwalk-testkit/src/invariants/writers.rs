@@ -34,7 +34,7 @@ pub fn syncing_twice(cluster: &Cluster, before: &str, sync: &str) -> Result<(), 
         Some((a, b)) => format!("the second sync changes\n    {a}\n  to\n    {b}"),
         None => "the second sync adds or takes away rules".to_owned(),
     };
-    Err(*Counterexample::new("twice", message))
+    Err(Counterexample::new("twice", message))
 }
 
 /// A partial sync leaves rules that treat every packet as those of a full sync do. `before` is what was
