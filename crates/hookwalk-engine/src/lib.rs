@@ -42,9 +42,9 @@ mod walk;
 
 pub use engine::{Engine, WalkError};
 pub use host::{
-    AddressSet, ConnectionTuple, Host, InterfaceAddress, InterfaceSysctls, NextHop, ReversePath, Route,
-    RouteKind, RouteTableId, RoutingAction, RoutingRule, Scope, SetEntry, Sysctls, TcpState,
-    TrackedConnection,
+    AddressSet, ConnectionTuple, Host, InterfaceAddress, InterfaceSysctls, IpNetwork, IpSet, NextHop,
+    ReversePath, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule, Scope, SetDimension, SetEntry,
+    SetMember, SetPart, Sysctls, TcpState, TrackedConnection,
 };
 pub use outcome::{Assumption, Case, Outcome, Place, RuleRef, StepKind, Verdict, Walk, WalkStep};
 pub use packet::{BadInterfaceName, InterfaceName, Packet, PacketState};

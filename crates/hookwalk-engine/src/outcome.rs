@@ -113,6 +113,8 @@ pub struct Outcome {
     pub snat: bool,
     /// Whether MASQUERADE did that.
     pub masquerade: bool,
+    /// Whether a hash picked the address of a range that it was rewritten to.
+    pub by_hash: bool,
     /// The entry of the connection tracking table that the packet belongs to: the index of its file and
     /// its line there.
     pub connection: Option<(usize, u32)>,

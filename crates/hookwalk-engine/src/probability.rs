@@ -41,6 +41,13 @@ impl Probability {
         self.draw((1 << Self::BITS) - numerator.min(1 << Self::BITS))
     }
 
+    /// The probability that this comes to pass and then a hash of 32 bits falls into a part of `share`
+    /// values. Kept as of two draws.
+    #[must_use]
+    pub fn share(&self, share: u64) -> Self {
+        Probability { numerator: (&self.numerator * share) << 30_u32, draws: self.draws + 2 }
+    }
+
     /// The probability that both come to pass, when one does not depend on the other.
     #[must_use]
     pub fn times(&self, other: &Probability) -> Self {

@@ -54,6 +54,7 @@ pub struct Simulator<'e> {
     table: ConnectionTable,
     past: Past,
     seed: u64,
+    has_begun: bool,
 }
 
 impl<'e> Simulator<'e> {
@@ -62,7 +63,7 @@ impl<'e> Simulator<'e> {
     pub fn new(engine: &'e Engine, seed: u64) -> Self {
         let table = engine.host().connection_table().clone();
         let past = Past::of_session();
-        Simulator { engine, table, past, seed }
+        Simulator { engine, table, past, seed, has_begun: false }
     }
 
     /// What becomes of the next packet. One that tells no time comes at the same moment as the one before.
@@ -89,7 +90,6 @@ impl<'e> Simulator<'e> {
 
     fn tell_time(&mut self, packet: &Packet) -> Result<(), WalkError> {
         let now = self.past.now;
-        let begins = !self.table.iter().all(|known| known.timeout.is_none() || known.expires.is_some());
         if let Some(at) = packet.at {
             if at < now {
                 return Err(WalkError::TimeGoesBack { at, now });
@@ -97,7 +97,9 @@ impl<'e> Simulator<'e> {
             self.past.now = at;
         }
         let now = self.past.now;
-        if begins {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.past.began = now;
             for known in self.table.iter_mut() {
                 known.expires = known.timeout.map(|left| now.saturating_add(left));
             }

@@ -13,7 +13,10 @@ use serde_json::Value;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
     dumps: Vec<String>,
+    /// A dump that stands in the file itself.
+    text: Option<String>,
     /// Each dump ends behind this line.
     cut_at_line: Option<usize>,
     /// The flows come one after the other on one host, chance drawn from this seed.
@@ -69,8 +72,12 @@ fn locate(name: &str) -> PathBuf {
     }
 }
 
+/// The texts of files; what has a blank in it is a text itself.
 fn read_all(names: &[String]) -> String {
-    names.iter().map(|name| std::fs::read_to_string(locate(name)).unwrap()).collect()
+    let read = |name: &String| {
+        if name.contains(' ') { format!("{name}\n") } else { std::fs::read_to_string(locate(name)).unwrap() }
+    };
+    names.iter().map(read).collect()
 }
 
 fn host(context: &Context) -> Host {
@@ -91,13 +98,7 @@ fn host(context: &Context) -> Host {
         host = host.with_set(name, set);
     }
     if !context.conntrack.is_empty() {
-        let lines = context.conntrack.iter();
-        let text: String = lines
-            .map(|line| {
-                if line.contains("src=") { format!("{line}\n") } else { read_all(std::slice::from_ref(line)) }
-            })
-            .collect();
-        let (connections, errors) = context::connections(0, &text);
+        let (connections, errors) = context::connections(0, &read_all(&context.conntrack));
         assert_eq!(errors, []);
         host = host.with_connections(connections);
     }
@@ -137,7 +138,12 @@ fn flows_end_as_the_files_say() {
             eprintln!("skipped: {name}: {absent} is not here");
             continue;
         }
-        let dumps = file.dumps.iter().map(|name| dump(name, &file)).collect();
+        let inline = file.text.iter().map(|text| {
+            let dump = hookwalk::parse(text.as_bytes());
+            assert!(dump.diagnostics().is_empty(), "{name}: {:?}", dump.diagnostics());
+            dump
+        });
+        let dumps = file.dumps.iter().map(|name| dump(name, &file)).chain(inline).collect();
         let engine = Engine::new(dumps, host(&file.context));
         let mut session = file.session.map(|seed| Simulator::new(&engine, seed));
         for flow in &file.flow {

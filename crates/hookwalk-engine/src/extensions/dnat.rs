@@ -8,11 +8,12 @@ use crate::question::{Question, Ranges};
 use crate::state::{State, View};
 
 /// kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info`.
-pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>) -> Effect {
-    let address = match t.to.addresses {
-        None => state.dst,
-        Some(range) if range.first == range.last => range.first,
-        Some(range) => return Effect::Unknown(format!("DNAT chooses an address of {range} by a hash")),
+pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>, chosen: Option<IpAddr>) -> Effect {
+    let address = match (t.to.addresses, chosen) {
+        (None, _) => state.dst,
+        (Some(range), _) if range.first == range.last => range.first,
+        (Some(_), Some(chosen)) => chosen,
+        (Some(range), None) => return Effect::Choose(range),
     };
     if let Err(question) = is_rewrite_known(address, t.to, state, view) {
         return Effect::Ask(question);

@@ -23,6 +23,7 @@ pub(crate) mod masquerade;
 mod multiport;
 mod netmap;
 mod nfqueue;
+mod npt;
 mod owner;
 mod physdev;
 mod ports;
@@ -41,8 +42,10 @@ mod set_ttl;
 mod snat;
 mod state;
 mod statistic;
+mod synproxy;
 mod tcp;
 mod tos;
+mod tproxy;
 mod ttl;
 mod udp;
 mod udplite;
@@ -51,6 +54,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::Rule;
 use hookwalk_parser::extensions::{Match, SetDirection, SetReference, StatisticMode, Target, UnknownPart};
+use hookwalk_parser::types::AddressRange;
 
 use crate::question::Question;
 use crate::state::{Answer, Event, Granted, State, View};
@@ -66,6 +70,10 @@ pub(crate) enum Effect {
     Reject(hookwalk_parser::extensions::RejectWith),
     /// A program decides.
     Queue,
+    /// The kernel itself takes the packet, for a reason.
+    Stolen(&'static str),
+    /// A hash of the packet picks one of these addresses; the target is then asked with each.
+    Choose(AddressRange),
     /// It depends on what nobody said.
     Ask(Question),
     /// What happens cannot be told.
@@ -162,12 +170,14 @@ pub(crate) fn granted(candidate: &Match) -> Option<Granted> {
 }
 
 /// Does what a target does to the packet.
-pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>) -> Effect {
+/// `chosen` is the address picked of those that it offered before.
+pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen: Option<IpAddr>) -> Effect {
     match target {
         target if has_no_effect(target) => Effect::Continue,
         Target::Connmark(t) => set_connmark::apply(*t, state),
         Target::Ct(t) => ct::apply(t, state),
-        Target::Dnat(t) => dnat::apply(t, state, view),
+        Target::Dnat(t) => dnat::apply(t, state, view, chosen),
+        Target::Dnpt(t) => npt::apply(t.from, t.to, &mut state.dst, &mut state.rewrites),
         Target::Hl(t) => set_hl::apply(t, state),
         Target::Mark(t) => set_mark::apply(*t, state),
         Target::Masquerade(t) => masquerade::apply(*t, state, view),
@@ -177,12 +187,19 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>) -> Effe
         Target::Queue => Effect::Queue,
         Target::Redirect(t) => redirect::apply(*t, state, view),
         Target::Reject(t) => reject::apply(*t, state, view),
-        Target::Set(t) if !t.map_mark => {
-            state.sets_changed = true;
-            Effect::Continue
+        Target::Set(t) => {
+            // A set that rules fill is no longer what was told of it.
+            state.sets_changed |= t.add.is_some() || t.delete.is_some();
+            match &t.map {
+                Some(map) if t.map_mark => set::map_mark(map, state, view),
+                _ => Effect::Continue,
+            }
         }
-        Target::Snat(t) => snat::apply(t, state, view),
+        Target::Snat(t) => snat::apply(t, state, view, chosen),
+        Target::Snpt(t) => npt::apply(t.from, t.to, &mut state.src, &mut state.rewrites),
+        Target::Synproxy(_) => synproxy::apply(view),
         Target::Tos(t) => set_tos::apply(*t, state),
+        Target::Tproxy(t) => tproxy::apply(t, state, view),
         Target::Ttl(t) => set_ttl::apply(t, state),
         Target::Unknown(part) => Effect::Unknown(format!("target `{}` is not understood", part.text)),
         other => Effect::Unknown(format!("target `{}` is not walked", other.name())),

@@ -1,14 +1,17 @@
+use std::net::IpAddr;
+
 use hookwalk_parser::extensions::SnatTarget;
 
 use super::{Effect, masquerade};
 use crate::state::{State, View};
 
 /// kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info`.
-pub(super) fn apply(t: &SnatTarget, state: &mut State, view: &View<'_>) -> Effect {
-    let address = match t.to.addresses {
-        None => state.src,
-        Some(range) if range.first == range.last => range.first,
-        Some(range) => return Effect::Unknown(format!("SNAT chooses an address of {range} by a hash")),
+pub(super) fn apply(t: &SnatTarget, state: &mut State, view: &View<'_>, chosen: Option<IpAddr>) -> Effect {
+    let address = match (t.to.addresses, chosen) {
+        (None, _) => state.src,
+        (Some(range), _) if range.first == range.last => range.first,
+        (Some(_), Some(chosen)) => chosen,
+        (Some(range), None) => return Effect::Choose(range),
     };
     let before = (state.src, state.sport);
     state.src = address;

@@ -19,7 +19,8 @@ pub(crate) use connection::{ConnectionTable, Direction};
 pub use connection::{ConnectionTuple, TcpState, TrackedConnection};
 pub use route::{NextHop, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule};
 pub(crate) use route::{RouteKey, Routed, RoutingTables};
-pub use set::{AddressSet, SetEntry};
+pub use set::{AddressSet, IpNetwork, IpSet, SetDimension, SetEntry, SetMember, SetPart};
+pub(crate) use set::{Lookup, Wanted};
 pub use sysctl::{InterfaceSysctls, ReversePath, Sysctls};
 
 /// The node around the dump.
@@ -38,7 +39,7 @@ pub struct Host {
     /// Addresses may be missing from what was told.
     addresses_lack: bool,
     routing: RoutingTables,
-    sets: FxHashMap<Text, AddressSet>,
+    sets: FxHashMap<Text, IpSet>,
     connections: ConnectionTable,
     /// Kernel settings; each has a default.
     pub sysctls: Sysctls,
@@ -88,9 +89,9 @@ impl Host {
         self
     }
 
-    /// A set by name; a second one of the same name adds its entries.
+    /// A set by name; a second one of the same name takes its place.
     #[must_use]
-    pub fn with_set(mut self, name: Text, set: AddressSet) -> Self {
+    pub fn with_set(mut self, name: Text, set: IpSet) -> Self {
         self.sets.insert(name, set);
         self
     }
@@ -122,7 +123,7 @@ impl Host {
     }
 
     /// The set of this name, where it is known.
-    pub fn set(&self, name: &Text) -> Option<&AddressSet> {
+    pub fn set(&self, name: &Text) -> Option<&IpSet> {
         self.sets.get(name)
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct State {
     pub(crate) dnat: bool,
     pub(crate) snat: bool,
     pub(crate) masquerade: bool,
+    /// A hash picked the address that NAT rewrote to.
+    pub(crate) by_hash: bool,
     pub(crate) dnat_by: Option<RuleId>,
     pub(crate) snat_by: Option<RuleId>,
     /// How often an address, port or mark has changed: a part that cannot be judged may hold for one

@@ -12,6 +12,8 @@ use crate::question::Question;
 pub(crate) struct Past {
     /// The clock, in seconds.
     pub(crate) now: u64,
+    /// The clock at the first packet, when what is known of the host was told.
+    pub(crate) began: u64,
     /// Whether packets follow each other.
     pub(crate) in_session: bool,
     pub(crate) recent: RecentLists,
@@ -49,6 +51,11 @@ impl Past {
     /// A host at the begin of a session.
     pub(crate) fn of_session() -> Self {
         Past { in_session: true, ..Past::default() }
+    }
+
+    /// Seconds since what is known of the host was told.
+    pub(crate) const fn elapsed(&self) -> u64 {
+        self.now.saturating_sub(self.began)
     }
 
     pub(crate) fn nth(&self, rule: RuleKey) -> u32 {

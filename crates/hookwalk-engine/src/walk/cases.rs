@@ -46,9 +46,9 @@ impl Weights {
         weights.set(0, Probability::ONE, false);
         for (at, node) in tree.nodes.iter().enumerate() {
             let below = weights.below_draw.get(at).copied().unwrap_or_default();
-            match *node {
+            match node {
                 Node::End(_) | Node::Open => {}
-                Node::Draw { numerator, yes, no } => {
+                &Node::Draw { numerator, yes, no } => {
                     let here = weights.take(at);
                     if let Some(yes) = yes {
                         weights.set(yes, here.draw(numerator), true);
@@ -57,7 +57,13 @@ impl Weights {
                         weights.set(no, here.draw_complement(numerator), true);
                     }
                 }
-                Node::Ask { yes, no, .. } => {
+                Node::Choose(ways) => {
+                    let here = weights.take(at);
+                    for &(share, way) in ways {
+                        weights.set(way, here.share(share), true);
+                    }
+                }
+                &Node::Ask { yes, no, .. } => {
                     let here = weights.take(at);
                     weights.set(yes, here.clone(), below);
                     weights.set(no, here, below);
@@ -92,17 +98,21 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
         let mut take = |node: Option<NodeId>| {
             node.and_then(|node| of.get_mut(node)).map(std::mem::take).unwrap_or_default()
         };
-        let cases = match *node {
+        let cases = match node {
             Node::Open => vec![CaseNodes::default()],
             Node::End(_) => {
                 let leaf = Leaf { node: at, assume: Vec::new(), alike: Vec::new() };
                 vec![CaseNodes { leaves: vec![leaf], ..CaseNodes::default() }]
             }
-            Node::Draw { yes, no, .. } => {
+            &Node::Draw { yes, no, .. } => {
                 let (yes, no) = (take(yes), take(no));
                 join(way, yes, no)
             }
-            Node::Ask { question, asked_by, yes, no } => {
+            Node::Choose(ways) => {
+                let last = Vec::new();
+                ways.iter().rev().fold(last, |rest, &(_, node)| join(way, take(Some(node)), rest))
+            }
+            &Node::Ask { question, asked_by, yes, no } => {
                 let (yes, no) = (take(Some(yes)), take(Some(no)));
                 let below_draw = weights.below_draw.get(at).copied().unwrap_or_default();
                 match merged(tree, &weights, &yes, &no) {
@@ -247,7 +257,7 @@ fn same_result(tree: &Tree, a: NodeId, b: NodeId) -> bool {
     (both_lack || same_end)
         && (a.src, a.dst, a.sport, a.dport, a.mark) == (b.src, b.dst, b.sport, b.dport, b.mark)
         && (a.sport_range, a.dport_range, a.src_unknown) == (b.sport_range, b.dport_range, b.src_unknown)
-        && (a.dnat, a.snat, a.masquerade) == (b.dnat, b.snat, b.masquerade)
+        && (a.dnat, a.snat, a.masquerade, a.by_hash) == (b.dnat, b.snat, b.masquerade, b.by_hash)
         && (a.dnat_by, a.snat_by, a.connmark) == (b.dnat_by, b.snat_by, b.connmark)
 }
 

@@ -25,6 +25,8 @@ pub(super) enum Node {
         yes: Option<NodeId>,
         no: Option<NodeId>,
     },
+    /// A hash picks one of several, each by its share of 2^32.
+    Choose(Vec<(u64, NodeId)>),
     Ask {
         question: QuestionId,
         asked_by: Option<RuleId>,
@@ -55,6 +57,14 @@ pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Option<Tree> {
                 let no = (numerator < certain).then(|| tree.add(&mut pending, no));
                 let yes = (numerator > 0).then(|| tree.add(&mut pending, yes));
                 Node::Draw { numerator, yes, no }
+            }
+            Turn::Choose(ways) => {
+                // The first is followed first.
+                let rest: Vec<_> = ways.into_iter().rev().collect();
+                let mut ways: Vec<_> =
+                    rest.into_iter().map(|(share, state)| (share, tree.add(&mut pending, state))).collect();
+                ways.reverse();
+                Node::Choose(ways)
             }
             Turn::Ask { question, asked_by, yes, no } => {
                 let no = tree.add(&mut pending, no);

@@ -122,6 +122,11 @@ impl Merged<'_, '_> {
                     frame.add(yes, weight.draw(numerator));
                     frame.add(no, weight.draw_complement(numerator));
                 }
+                Turn::Choose(ways) => {
+                    for (share, state) in ways {
+                        frame.add(state, weight.share(share));
+                    }
+                }
                 Turn::Ask { question, asked_by, .. } if self.keep_asking => return Err((question, asked_by)),
                 Turn::Ask { .. } | Turn::Exhausted => {}
                 Turn::Call { callee, resume } => match self.memo.get(&callee) {

@@ -5,6 +5,7 @@
 
 mod after;
 mod cases;
+mod choose;
 mod explore;
 mod later;
 mod merged;

@@ -45,14 +45,19 @@ impl Way<'_> {
             let reason = format!("nothing tells whether this node listens to the group {}", state.dst);
             return lost(state, End::unknown(Place::Routing, reason));
         }
-        if !self.may_forward(&state, in_interface) {
-            return lost(state, End::not_routed("forwarding is off"));
-        }
         let chosen = match self.next_hop(&state, in_interface) {
             Ok(chosen) => chosen,
             Err(NextHopError::Refused(reason)) => return lost(state, End::not_routed(reason)),
             Err(NextHopError::Ask(turn)) => return Move::Turn(turn),
         };
+        if chosen.to_this_node {
+            // A table other than `local` says so, as TPROXY needs it.
+            state.route = Some(Chosen { out: Interface::None, ..chosen });
+            return Move::On(State { at: At::Table(Hook::Input, TableName::Mangle), ..state });
+        }
+        if !self.may_forward(&state, in_interface) {
+            return lost(state, End::not_routed("forwarding is off"));
+        }
         if state.ttl <= 1 {
             return lost(state, End::not_routed("its time to live ends here"));
         }
@@ -76,7 +81,7 @@ impl Way<'_> {
     /// mangle OUTPUT marks choose a route again (kernel: `net/ipv4/netfilter/iptable_mangle.c`).
     pub(super) fn reroute_mark(&mut self, mut state: State) -> Move {
         let at = At::Table(Hook::Output, TableName::Nat);
-        if state.mark == state.mark_at_table {
+        if state.mark == state.mark_at_table && state.dst == self.packet_of(&state).dst {
             return Move::On(State { at, ..state });
         }
         match self.reroute(&state) {

@@ -108,6 +108,8 @@ pub(crate) enum Turn {
     End(State, End),
     /// 31 random bits decide between two.
     Draw { numerator: u32, yes: State, no: State },
+    /// A hash picks one of several, each by its share of 2^32.
+    Choose(Vec<(u64, State)>),
     /// A question that nobody answered decides between two.
     Ask { question: QuestionId, asked_by: Option<RuleId>, yes: State, no: State },
     /// The budget is used up.
@@ -196,6 +198,7 @@ impl Way<'_> {
             dnat: false,
             snat: false,
             masquerade: false,
+            by_hash: false,
             dnat_by: None,
             snat_by: None,
             rewrites: 0,
@@ -307,7 +310,7 @@ impl Way<'_> {
         Move::On(State { at: At::Rule(place), ..state })
     }
 
-    fn note(&mut self, state: &mut State, kind: PathKind) {
+    pub(super) fn note(&mut self, state: &mut State, kind: PathKind) {
         if !self.merging {
             state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
         }
@@ -506,7 +509,7 @@ impl Way<'_> {
             && base.protocol.is_none_or(|wanted| wanted.holds(|protocol| *protocol == packet.protocol))
     }
 
-    fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
+    pub(super) fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
         View {
             host: self.host,
             table: self.table,
@@ -527,9 +530,12 @@ impl Way<'_> {
         let go = step.go;
         let before = state;
         let effect = match go {
-            Go::Target => extensions::apply(&rule.target, &mut state, &self.view(&before, place)),
+            Go::Target => extensions::apply(&rule.target, &mut state, &self.view(&before, place), None),
             _ => Effect::Continue,
         };
+        if let Effect::Choose(range) = effect {
+            return self.choose(before, place, rule, range);
+        }
         if let Effect::Ask(question) = effect {
             let here = State { at: At::Rule(place), ..before };
             return Move::Turn(self.ask(here, question, Some(place.rule)));
@@ -577,9 +583,14 @@ impl Way<'_> {
                 end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
             }
             Go::Target => match effect {
-                Effect::Continue | Effect::Ask(_) => Move::On(State { at: At::Rule(next), ..state }),
+                Effect::Continue | Effect::Ask(_) | Effect::Choose(_) => {
+                    Move::On(State { at: At::Rule(next), ..state })
+                }
                 Effect::Accept => self.accepted(state, place, decider),
                 Effect::Drop => end(End::by(Verdict::Dropped, hook, decider)),
+                Effect::Stolen(reason) => {
+                    end(End { reason: Some(reason.to_owned()), ..End::by(Verdict::Dropped, hook, decider) })
+                }
                 Effect::Queue => end(End::by(Verdict::Queued, hook, decider)),
                 Effect::Reject(with) => {
                     end(End { reject_with: Some(with), ..End::by(Verdict::Rejected, hook, decider) })
@@ -591,7 +602,7 @@ impl Way<'_> {
         }
     }
 
-    fn accepted(&self, mut state: State, place: InChain, decider: Decider) -> Move {
+    pub(super) fn accepted(&self, mut state: State, place: InChain, decider: Decider) -> Move {
         let table = self.program.chain(place.base).map_or(TableName::Filter, |chain| chain.table);
         if table == TableName::Filter {
             state.accepted_by = Some(decider);

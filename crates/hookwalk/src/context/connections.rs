@@ -240,7 +240,7 @@ mod tests {
         ));
         assert_eq!(connections.len(), 1);
         assert_eq!(errors.len(), 3, "{errors:?}");
-        assert_eq!(errors[0], "1:25: `dst=10.0` is not a value of its kind");
+        assert_eq!(errors[0], "1:24: `dst=10.0` is not a value of its kind");
         assert_eq!(errors[1], "3:1: `udp` has not the addresses of both directions");
     }
 }

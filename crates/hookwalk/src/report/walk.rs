@@ -86,6 +86,9 @@ pub struct OutcomeReport {
     pub snat: bool,
     /// Whether MASQUERADE did that.
     pub masquerade: bool,
+    /// `hash` where a hash of the packet picked the address that it was rewritten to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<&'static str>,
     /// The line of the connection tracking table that the packet belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conntrack: Option<ConnectionRefReport>,
@@ -236,6 +239,7 @@ impl OutcomeReport {
             dnat: outcome.dnat,
             snat: outcome.snat,
             masquerade: outcome.masquerade,
+            by: outcome.by_hash.then_some("hash"),
             conntrack: outcome.connection.map(|(file, line)| ConnectionRefReport { file, line }),
             reject_with: outcome.reject_with.map(|with| with.to_string()),
             matched_rules: matched.map(rules),

@@ -5,7 +5,7 @@ mod lines;
 
 use std::net::IpAddr;
 
-use hookwalk_engine::{AddressSet, SetEntry};
+use hookwalk_engine::{IpSet, SetDimension, SetMember};
 use hookwalk_parser::types::{Family, Text};
 
 use super::error::{ContextError, Position, quoted};
@@ -14,9 +14,9 @@ use super::values::bits;
 
 /// Reads `ipset save`, `ipset list`, or what `ipset restore` takes, several in one text.
 ///
-/// Sets of the types `hash:ip` and `hash:net` are given out, empty ones too. Any other set is named
-/// with its type in an error and not given out, so that what asks for it stays unknown. The same goes
-/// for a set of which a member is not understood or missing: half a set would answer wrongly.
+/// Sets of all types that ipset 7 makes are given out, empty ones too. A set of a type that is not known
+/// is named in an error and not given out, so that what asks for it stays unknown. The same goes for a
+/// set of which a member is not understood or missing: half a set would answer wrongly.
 ///
 /// ```
 /// let (sets, errors) = hookwalk::context::ipsets(
@@ -24,18 +24,19 @@ use super::values::bits;
 /// add pools 10.0.0.0/8 comment \"all of it\"
 /// add pools 10.9.0.0/16 nomatch
 /// create ports bitmap:port range 0-1023
+/// create odd hash:odd
 /// ",
 /// );
-/// let [(name, pools)] = sets.as_slice() else { panic!("one set") };
+/// let [(name, pools), _ports] = sets.as_slice() else { panic!("two sets") };
 /// assert_eq!(*name, "pools");
 /// assert!(pools.contains("10.1.0.1".parse()?) && !pools.contains("10.9.0.1".parse()?));
 /// assert_eq!(
 ///     errors[0].to_string(),
-///     "4:1: the type `bitmap:port` of the set `ports` is not supported yet: what it holds stays unknown"
+///     "5:1: the type `hash:odd` of the set `odd` is not known: what it holds stays unknown"
 /// );
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
-pub fn ipsets(text: &str) -> (Vec<(Text, AddressSet)>, Vec<ContextError>) {
+pub fn ipsets(text: &str) -> (Vec<(Text, IpSet)>, Vec<ContextError>) {
     let mut reading = lines::Reading::default();
     for piece in pieces(text) {
         match piece {
@@ -61,7 +62,11 @@ struct Draft<'t> {
     family: Family,
     /// `netmask` of a `hash:ip`: it holds networks of this length.
     netmask: Option<u8>,
-    entries: Vec<SetEntry>,
+    /// `markmask` of a `hash:ip,mark`.
+    markmask: u32,
+    entries: Vec<SetMember>,
+    /// The sets of a `list:set`.
+    sets: Vec<Text>,
     /// Something about it is not understood or not there, and an error tells it.
     incomplete: bool,
     /// How many members `ipset list` says there are; they may have timed out where there are timeouts.
@@ -74,10 +79,10 @@ struct Draft<'t> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind<'t> {
-    /// `hash:ip`
-    Addresses,
-    /// `hash:net`
-    Networks,
+    /// `hash:ip,port`: a method, and what its dimensions hold.
+    Of(&'t str),
+    /// `list:set`
+    List,
     Other(&'t str),
     /// `ipset list` tells the type in a line of its own.
     NotSaid,
@@ -86,10 +91,27 @@ enum Kind<'t> {
 impl<'t> Kind<'t> {
     fn new(word: &'t str) -> Self {
         match word {
-            "hash:ip" => Kind::Addresses,
-            "hash:net" => Kind::Networks,
+            "list:set" | "setlist" => Kind::List,
+            "bitmap:port" | "bitmap:ip" | "bitmap:ip,mac" | "hash:ip" | "hash:net" | "hash:mac"
+            | "hash:ip,mac" | "hash:ip,mark" | "hash:ip,port" | "hash:ip,port,ip" | "hash:ip,port,net"
+            | "hash:net,net" | "hash:net,port" | "hash:net,port,net" | "hash:net,iface" => Kind::Of(word),
             other => Kind::Other(other),
         }
+    }
+
+    fn dimensions(self, markmask: u32) -> Vec<SetDimension> {
+        let Kind::Of(word) = self else { return Vec::new() };
+        let (method, dimensions) = word.split_once(':').unwrap_or(("", word));
+        let of = |dimension: &str| match dimension {
+            "port" if method == "bitmap" => SetDimension::BarePort,
+            "port" => SetDimension::Port,
+            "mac" if method == "bitmap" => SetDimension::OptionalMac,
+            "mac" => SetDimension::Mac,
+            "mark" => SetDimension::Mark { mask: markmask },
+            "iface" => SetDimension::Interface,
+            _ => SetDimension::Address,
+        };
+        dimensions.split(',').map(of).collect()
     }
 }
 
@@ -101,7 +123,9 @@ impl<'t> Draft<'t> {
             kind,
             family: Family::V4,
             netmask: None,
+            markmask: u32::MAX,
             entries: Vec::new(),
+            sets: Vec::new(),
             incomplete: false,
             announced: None,
             listed: None,
@@ -111,7 +135,7 @@ impl<'t> Draft<'t> {
     }
 
     fn is_supported(&self) -> bool {
-        matches!(self.kind, Kind::Addresses | Kind::Networks)
+        matches!(self.kind, Kind::Of(_) | Kind::List)
     }
 
     /// The settings behind the type: `family inet6 hashsize 1024 maxelem 65536 netmask 24 timeout 300`.
@@ -132,6 +156,10 @@ impl<'t> Draft<'t> {
                     let mask = words.next().and_then(|mask| mask.parse().ok()).and_then(contiguous);
                     self.netmask = Some(mask.ok_or("a mask without holes such as 255.255.0.0")?);
                 }
+                "markmask" => {
+                    let mask = words.next().and_then(super::values::number);
+                    self.markmask = mask.ok_or("a mask such as 0xff")?;
+                }
                 "timeout" => self.has_timeouts = true,
                 _ => {}
             }
@@ -144,15 +172,26 @@ impl<'t> Draft<'t> {
         if !self.is_supported() {
             return Ok(());
         }
-        let netmask = self.netmask.filter(|_| self.kind == Kind::Addresses);
-        let entries = entry::read(member, self.family, netmask);
+        if self.kind == Kind::List {
+            let name = member.split_once(" before ").or_else(|| member.split_once(" after "));
+            let name = name.map_or(member, |(name, _)| name);
+            let name = [" timeout ", " packets ", " comment ", " skbmark "]
+                .into_iter()
+                .fold(name, |name, option| name.split_once(option).map_or(name, |(name, _)| name));
+            self.sets.push(Text::from(name.trim()));
+            return Ok(());
+        }
+        let netmask = self.netmask.filter(|_| matches!(self.kind, Kind::Of(kind) if !kind.contains("net")));
+        let dimensions = self.kind.dimensions(self.markmask);
+        let shape = entry::Shape { dimensions: &dimensions, family: self.family, netmask };
+        let entries = entry::read(member, shape);
         self.entries.extend(
             entries.map_err(|(word, expected)| at.error(format!("{} is not {expected}", quoted(word))))?,
         );
         Ok(())
     }
 
-    fn finish(mut self, errors: &mut Vec<ContextError>) -> Option<(Text, AddressSet)> {
+    fn finish(mut self, errors: &mut Vec<ContextError>) -> Option<(Text, IpSet)> {
         let name = quoted(self.name);
         let mut withhold = |why: String| {
             errors.push(self.at.told(format!("{why}: what it holds stays unknown")));
@@ -160,7 +199,7 @@ impl<'t> Draft<'t> {
         };
         match (self.kind, self.announced, self.listed) {
             (Kind::Other(kind), ..) => {
-                withhold(format!("the type {} of the set {name} is not supported yet", quoted(kind)));
+                withhold(format!("the type {} of the set {name} is not known", quoted(kind)));
             }
             (Kind::NotSaid, ..) => withhold(format!("the set {name} has no `Type:`")),
             (_, announced, None) if self.by_list => {
@@ -173,7 +212,17 @@ impl<'t> Draft<'t> {
             }
             _ => {}
         }
-        (!self.incomplete).then(|| (Text::from(self.name), self.entries.into_iter().collect()))
+        if self.incomplete {
+            return None;
+        }
+        let set = match self.kind {
+            Kind::List => IpSet::list(self.sets),
+            kind => {
+                let has_addresses = !matches!(kind, Kind::Of("bitmap:port" | "hash:mac"));
+                IpSet::new(has_addresses.then_some(self.family), kind.dimensions(self.markmask), self.entries)
+            }
+        };
+        Some((Text::from(self.name), set))
     }
 }
 
