@@ -18,4 +18,5 @@ mod reach;
 mod rules;
 pub mod settings;
 pub mod vantage;
+pub mod verify;
 pub mod writer;

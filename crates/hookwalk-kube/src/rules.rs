@@ -68,7 +68,6 @@ impl<'d> Tables<'d> {
     }
 
     /// A chain itself: where it is declared.
-    #[expect(dead_code, reason = "checks against the objects look at it")]
     pub(crate) fn chain_reference(&self, view: &TableView<'d>, chain: &str) -> Option<RuleRef> {
         let chain = view.chains.get(chain.as_bytes())?;
         RuleRef::new(self.dumps, view.dump, view.index, *chain, None)
@@ -78,7 +77,6 @@ impl<'d> Tables<'d> {
         self.dumps.get(at.dump)?.tables().get(at.table)?.chains.get(at.chain)?.rules.get(at.rule)
     }
 
-    #[expect(dead_code, reason = "checks against the objects look at it")]
     pub(crate) fn line(&self, at: At) -> Option<u32> {
         self.rule(at).map(|rule| rule.line)
     }
@@ -87,11 +85,6 @@ impl<'d> Tables<'d> {
 impl<'d> TableView<'d> {
     pub(crate) fn chains(&self) -> &'d [Chain] {
         &self.table.chains
-    }
-
-    #[expect(dead_code, reason = "checks against the objects look at it")]
-    pub(crate) fn dump(&self) -> usize {
-        self.dump
     }
 
     pub(crate) fn chain(&self, name: &[u8]) -> Option<&'d Chain> {

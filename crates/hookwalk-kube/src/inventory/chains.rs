@@ -14,9 +14,6 @@ pub(crate) struct Sent {
     pub(crate) share: Option<Probability>,
     /// The rule with the DNAT target.
     pub(crate) dnat: At,
-    /// The rule of the balancing chain that sends there.
-    #[expect(dead_code, reason = "checks against the objects look at it")]
-    pub(crate) by: At,
 }
 
 /// What a balancing chain does.
@@ -49,7 +46,7 @@ pub(crate) fn balanced(nat: &TableView<'_>, chain: &[u8]) -> Balanced {
             Some(known) => {
                 known.share = known.share.take().zip(share).map(|(a, b)| a.plus(&b));
             }
-            None => found.endpoints.push(Sent { address, share, dnat, by }),
+            None => found.endpoints.push(Sent { address, share, dnat }),
         }
     }
     found

@@ -35,6 +35,7 @@ use crate::objects::{Objects, TrafficPolicy};
 use crate::rules::Tables;
 use crate::settings::Settings;
 
+pub(crate) use chains::endpoint_of;
 pub use names::PortName;
 
 /// What the rules of one node serve.

@@ -61,7 +61,6 @@ impl Reading<'_, '_> {
         for (at, rule) in nat.rules(b"KUBE-SERVICES") {
             let Some((prefix, hash)) = rules::jump(rule).and_then(rules::service_chain) else { continue };
             let Some((protocol, port)) = rules::port(rule) else { continue };
-            let Some(ip) = rules::host_destination(rule) else { continue };
             let comment = rules::comment(rule);
             let named = comment.as_deref().and_then(names::in_comment);
             let kind = match (prefix, named.map(|(_, ending)| ending)) {
@@ -71,6 +70,8 @@ impl Reading<'_, '_> {
                 _ => AddressKind::External,
             };
             let entry = self.entry(hash, protocol, named.map(|(name, _)| name));
+            // Served at more or less than one address: a Service without one that is told.
+            let Some(ip) = rules::host_destination(rule) else { continue };
             self.add_address(entry, kind, Some(ip), nat.family, port, at, None);
             // From 1.24 on the chain of the cluster IP tells its policy.
             let tells = self.layout_of(nat.family) >= Some(Layout::From124);

@@ -203,7 +203,10 @@ impl Prober {
         } else {
             outcome.decided_by.clone().or(met)
         };
-        let marks = |rule: &&RuleRef| self.engine.rule(rule).is_some_and(marks_for_masquerading);
+        let marks = |rule: &&RuleRef| {
+            rule.chain.as_bytes().starts_with(b"KUBE-")
+                && self.engine.rule(rule).is_some_and(marks_for_masquerading)
+        };
         let masquerade_rule =
             outcome.masquerade.then(|| matched.iter().find(marks).or(outcome.snat_by.as_ref()));
         Part {

@@ -1,0 +1,375 @@
+//! What a walk of first packets does not show: marks and their masks, hairpin, affinity, order, and
+//! chains that nothing leads to.
+
+use std::net::SocketAddr;
+
+use hookwalk_parser::Rule;
+use hookwalk_parser::extensions::{Match, RecentAction, Target};
+use hookwalk_parser::types::{Family, MaskedAddress};
+use rustc_hash::FxHashSet;
+
+use super::ports::Port;
+use crate::finding::{Finding, Severity};
+use crate::inventory::{PortEntry, endpoint_of};
+use crate::rules::{self, At, EXT, FW, MARK_MASQ, SEP, SVC, SVL, TableView, Tables, XLB};
+use crate::settings::{self, Settings};
+
+/// The marks of one family's tables. Whether nothing that depends on them can be right.
+pub(super) fn check_marks(tables: &Tables<'_>, settings: &Settings, findings: &mut Vec<Finding>) -> bool {
+    let before = findings.len();
+    for nat in tables.named("nat").filter(|view| view.family == settings.family) {
+        for (at, message) in marks_that_differ(nat, settings) {
+            tell(tables, at, "mark-differs", message, findings);
+        }
+        if nat.chain(MARK_MASQ.as_bytes()).is_some() && settings.masquerade_mark.is_none() {
+            let finding = Finding::new("mark-differs", Severity::Error, "KUBE-MARK-MASQ sets no mark");
+            findings.push(super::at_chain(tables, settings.family, "nat", MARK_MASQ, finding));
+        }
+        check_postrouting(tables, nat, findings);
+    }
+    let is_broken = findings.len() > before;
+    for filter in tables.named("filter").filter(|view| view.family == settings.family) {
+        check_forward(tables, filter, settings, findings);
+    }
+    for nat in tables.named("nat").filter(|view| view.family == settings.family) {
+        check_services(tables, nat, findings);
+    }
+    is_broken
+}
+
+/// Rules of `KUBE-MARK-MASQ` and `KUBE-POSTROUTING` whose mark or mask is not the one bit.
+fn marks_that_differ(nat: &TableView<'_>, settings: &Settings) -> Vec<(At, String)> {
+    let mut found = Vec::new();
+    let Some(bit) = settings.masquerade_mark else { return found };
+    for (at, rule) in nat.rules(MARK_MASQ.as_bytes()) {
+        if let Target::Mark(mark) = rule.target
+            && (!mark.value.is_power_of_two() || mark.mask != mark.value)
+        {
+            let (value, mask) = (mark.value, mark.mask);
+            found.push((
+                at,
+                format!("KUBE-MARK-MASQ sets {value:#x} under the mask {mask:#x}, not one bit alone"),
+            ));
+        }
+    }
+    for (at, rule) in nat.rules(b"KUBE-POSTROUTING") {
+        for asked in marks(rule) {
+            if asked.value != bit || asked.mask != bit {
+                found.push((
+                    at,
+                    format!("KUBE-POSTROUTING looks for mark {asked}, and KUBE-MARK-MASQ sets {bit:#x}"),
+                ));
+            }
+        }
+        if let Target::Mark(mark) = rule.target
+            && (mark.value != bit || mark.mask != 0 && mark.mask != bit)
+        {
+            let (value, mask) = (mark.value, mark.mask);
+            found.push((
+                at,
+                format!("KUBE-POSTROUTING takes the mark {value:#x}/{mask:#x} away, not {bit:#x}"),
+            ));
+        }
+    }
+    found
+}
+
+fn marks(rule: &Rule) -> impl Iterator<Item = hookwalk_parser::types::MarkMask> {
+    rule.matches.iter().filter_map(|m| match m {
+        Match::Mark(m) => m.mark.map(|mark| mark.value),
+        _ => None,
+    })
+}
+
+/// `KUBE-POSTROUTING`: who leaves without the mark, the mark away, MASQUERADE, in this order; or up to
+/// 1.19 the one rule that does it all.
+fn check_postrouting(tables: &Tables<'_>, nat: &TableView<'_>, findings: &mut Vec<Finding>) {
+    if nat.chain(b"KUBE-POSTROUTING").is_none() {
+        return;
+    }
+    let order = |rule: &Rule| match rule.target {
+        Target::Return => Some(0),
+        Target::Mark(_) => Some(1),
+        Target::Masquerade(_) => Some(2),
+        _ => None,
+    };
+    check_order(tables, nat.rules(b"KUBE-POSTROUTING"), order, "KUBE-POSTROUTING", findings);
+    let masquerades = |(_, rule): (At, &Rule)| matches!(rule.target, Target::Masquerade(_));
+    if !nat.rules(b"KUBE-POSTROUTING").any(masquerades) {
+        let finding =
+            Finding::new("masquerade-missing", Severity::Error, "KUBE-POSTROUTING masquerades nothing");
+        findings.push(super::at_chain(tables, nat.family, "nat", "KUBE-POSTROUTING", finding));
+    }
+}
+
+/// `KUBE-FORWARD`: INVALID packets dropped before marked ones are accepted.
+fn check_forward(
+    tables: &Tables<'_>,
+    filter: &TableView<'_>,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
+    let order = |rule: &Rule| match rule.target {
+        Target::Drop => Some(0),
+        Target::Accept => Some(1),
+        _ => None,
+    };
+    check_order(tables, filter.rules(b"KUBE-FORWARD"), order, "KUBE-FORWARD", findings);
+    let Some(bit) = settings.masquerade_mark else { return };
+    let mut accepts = false;
+    for (at, rule) in filter.rules(b"KUBE-FORWARD") {
+        for asked in marks(rule) {
+            accepts = true;
+            if asked.value != bit || asked.mask != bit {
+                let message = format!("KUBE-FORWARD accepts mark {asked}, and KUBE-MARK-MASQ sets {bit:#x}");
+                tell(tables, at, "mark-differs", message, findings);
+            }
+        }
+    }
+    if filter.chain(b"KUBE-FORWARD").is_some() && !accepts {
+        let finding =
+            Finding::new("rule-missing", Severity::Error, "KUBE-FORWARD accepts no packet that is marked");
+        findings.push(super::at_chain(tables, filter.family, "filter", "KUBE-FORWARD", finding));
+    }
+}
+
+/// Tells the first rule that stands behind one that should come after it.
+fn check_order<'d>(
+    tables: &Tables<'_>,
+    rules: impl Iterator<Item = (At, &'d Rule)>,
+    order: impl Fn(&Rule) -> Option<u8>,
+    chain: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let mut highest: Option<(u8, At)> = None;
+    for (at, rule) in rules {
+        let Some(own) = order(rule) else { continue };
+        match highest {
+            Some((before, earlier)) if before > own => {
+                let line = tables.line(earlier).map(|line| format!(" of line {line}")).unwrap_or_default();
+                let message =
+                    format!("this rule of {chain} stands behind the one{line} that must come after it");
+                tell(tables, at, "rule-order", message, findings);
+                return;
+            }
+            _ => highest = Some((own, at)),
+        }
+    }
+}
+
+/// `KUBE-SERVICES` of nat: whole addresses alone, and the node ports last.
+fn check_services(tables: &Tables<'_>, nat: &TableView<'_>, findings: &mut Vec<Finding>) {
+    let mut node_ports: Option<At> = None;
+    for (at, rule) in nat.rules(b"KUBE-SERVICES") {
+        if rules::jumps_to(rule, "KUBE-NODEPORTS") {
+            node_ports = Some(at);
+            continue;
+        }
+        let is_service = rules::jump(rule).and_then(rules::service_chain).is_some();
+        if is_service && let Some(earlier) = node_ports.take() {
+            let message =
+                "the jump to KUBE-NODEPORTS stands before a Service's rule, and must be the last".to_owned();
+            tell(tables, earlier, "rule-order", message, findings);
+        }
+        if is_service && rules::host_destination(rule).is_none() {
+            let shown =
+                rule.base.destination.map_or_else(|| "every address".to_owned(), |d| d.value.to_string());
+            let message = format!("a Service is served at {shown}, not at one address");
+            tell(tables, at, "mask-differs", message, findings);
+        }
+    }
+}
+
+/// The chains of one Service port.
+pub(super) fn check_port(
+    tables: &Tables<'_>,
+    settings: &Settings,
+    port: &Port<'_>,
+    entry: &PortEntry,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(hash) = &entry.hash else { return };
+    let object = port.object();
+    let from = findings.len();
+    for nat in tables.named("nat").filter(|view| view.family == port.family) {
+        for prefix in [SVC, SVL, EXT, FW, XLB] {
+            let chain = format!("{prefix}{hash}");
+            check_detector(tables, nat, &chain, settings, findings);
+            if matches!(prefix, SVC | SVL | XLB) {
+                check_affinity(tables, nat, &chain, port, findings);
+            }
+        }
+        check_endpoints(tables, nat, hash, findings);
+    }
+    for finding in findings.iter_mut().skip(from) {
+        finding.object = Some(object.clone());
+    }
+}
+
+/// Every rule that tells Pods from others tells them as the others do.
+fn check_detector(
+    tables: &Tables<'_>,
+    nat: &TableView<'_>,
+    chain: &str,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
+    for (at, rule) in nat.rules(chain.as_bytes()) {
+        let is_mark = settings::is_cluster_ip_mark(rule);
+        let to_service =
+            rules::jump(rule).and_then(rules::service_chain).is_some_and(|(prefix, _)| prefix == SVC);
+        let own = if is_mark {
+            settings::detector_of(rule, true)
+        } else if to_service && (chain.starts_with(EXT) || chain.starts_with(XLB)) {
+            settings::detector_of(rule, false)
+        } else {
+            continue;
+        };
+        if let (Some(own), Some(asked)) = (own, settings.detector)
+            && own != asked
+        {
+            let message = format!("this rule takes {own} for Pods' traffic, and the others {asked}");
+            tell(tables, at, "detector-differs", message, findings);
+        }
+    }
+}
+
+/// Every endpoint's chain masquerades what the endpoint sends to itself, before it rewrites.
+fn check_endpoints(tables: &Tables<'_>, nat: &TableView<'_>, hash: &str, findings: &mut Vec<Finding>) {
+    let mut seen: FxHashSet<&[u8]> = FxHashSet::default();
+    for prefix in [SVC, SVL, XLB] {
+        for (_, rule) in nat.rules(format!("{prefix}{hash}").as_bytes()) {
+            let Some(chain) = rules::jump(rule).filter(|chain| chain.starts_with(SEP.as_bytes())) else {
+                continue;
+            };
+            if seen.insert(chain) {
+                check_endpoint(tables, nat, chain, findings);
+            }
+        }
+    }
+}
+
+fn check_endpoint(tables: &Tables<'_>, nat: &TableView<'_>, chain: &[u8], findings: &mut Vec<Finding>) {
+    let Some((dnat, address)) = nat.rules(chain).find_map(|(at, rule)| Some((at, rules::dnat(rule)?))) else {
+        return;
+    };
+    let mut before = nat.rules(chain).take_while(|(at, _)| at.rule < dnat.rule);
+    let own = MaskedAddress::host(address.ip());
+    let marks = before.find(|(_, rule)| rules::jumps_to(rule, MARK_MASQ));
+    match marks {
+        None => {
+            let message =
+                format!("what endpoint {address} sends to itself is not masqueraded before it is rewritten");
+            tell(tables, dnat, "hairpin-missing", message, findings);
+        }
+        Some((at, rule)) => {
+            if let Some(source) = rule.base.source.filter(|source| source.negated || source.value != own) {
+                let message = format!("the chain of endpoint {address} masquerades {}", source.value);
+                tell(tables, at, "mask-differs", message, findings);
+            } else if rule.base.source.is_none() {
+                let message = format!("the chain of endpoint {address} masquerades everything");
+                tell(tables, at, "mask-differs", message, findings);
+            }
+        }
+    }
+}
+
+/// Session affinity: each endpoint first looks for clients it has, and remembers those it gets.
+fn check_affinity(
+    tables: &Tables<'_>,
+    nat: &TableView<'_>,
+    chain: &str,
+    port: &Port<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let asked = port.service.affinity_seconds;
+    let mut remembered: Vec<SocketAddr> = Vec::new();
+    let mut drawn: Vec<(SocketAddr, At)> = Vec::new();
+    for (at, rule) in nat.rules(chain.as_bytes()) {
+        let Some((_, endpoint)) = endpoint_of(nat, at, rule) else { continue };
+        let Some(recent) = rules::recent(rule) else {
+            drawn.push((endpoint, at));
+            if asked.is_some() && !sets(nat, rule) {
+                let message = format!("endpoint {endpoint} does not remember its clients");
+                tell(tables, at, "affinity-missing", message, findings);
+            }
+            continue;
+        };
+        remembered.push(endpoint);
+        if asked.is_none() {
+            let message = format!("endpoint {endpoint} keeps its clients, which the object does not ask for");
+            tell(tables, at, "affinity-stale", message, findings);
+        } else if recent.seconds != asked {
+            let (found, asked) = (recent.seconds.unwrap_or(0), asked.unwrap_or(0));
+            let message = format!("endpoint {endpoint} keeps its clients for {found} s, not {asked} s");
+            tell(tables, at, "affinity-differs", message, findings);
+        } else if recent.mask.is_some_and(|mask| MaskedAddress::host(mask) != all_bits(port.family)) {
+            let message = format!("endpoint {endpoint} takes clients of one network for one client");
+            tell(tables, at, "mask-differs", message, findings);
+        }
+        if let Some((_, earlier)) = drawn.first() {
+            let line = tables.line(*earlier).map(|line| format!(" of line {line}")).unwrap_or_default();
+            let message = format!("clients of endpoint {endpoint} are looked for behind the draw{line}");
+            tell(tables, at, "rule-order", message, findings);
+        }
+    }
+    if asked.is_some() {
+        for (endpoint, at) in drawn.iter().filter(|(endpoint, _)| !remembered.contains(endpoint)) {
+            let message = format!("no rule looks for clients that endpoint {endpoint} has");
+            tell(tables, *at, "affinity-missing", message, findings);
+        }
+    }
+}
+
+fn all_bits(family: Family) -> MaskedAddress {
+    match family {
+        Family::V4 => MaskedAddress::host(std::net::Ipv4Addr::BROADCAST.into()),
+        Family::V6 => MaskedAddress::host(std::net::Ipv6Addr::from_bits(u128::MAX).into()),
+    }
+}
+
+/// Whether the endpoint's chain writes its clients down.
+fn sets(nat: &TableView<'_>, rule: &Rule) -> bool {
+    let Some(chain) = rules::jump(rule) else { return false };
+    nat.rules(chain).any(|(_, rule)| {
+        let action = rules::recent(rule).and_then(|recent| recent.action);
+        action.is_some_and(|action| !action.negated && action.value == RecentAction::Set)
+    })
+}
+
+/// Chains of Services and endpoints that nothing leads to do no harm: large clusters keep them for a
+/// while (`pkg/proxy/iptables`, since 1.27).
+pub(super) fn check_unreferenced(tables: &Tables<'_>, family: Family, findings: &mut Vec<Finding>) {
+    for nat in tables.named("nat").filter(|view| view.family == family) {
+        let mut reached: FxHashSet<&[u8]> = FxHashSet::default();
+        let mut stack: Vec<&[u8]> = Vec::new();
+        let built_in = nat.chains().iter().filter(|chain| !chain.name.as_bytes().starts_with(b"KUBE-"));
+        stack.extend(built_in.map(|chain| chain.name.as_bytes()));
+        // Where the built-in chains are not in the dump, the shared chains are as good as reached.
+        stack.extend([&b"KUBE-SERVICES"[..], b"KUBE-NODEPORTS", b"KUBE-POSTROUTING"]);
+        while let Some(chain) = stack.pop() {
+            if reached.insert(chain) {
+                stack.extend(nat.rules(chain).filter_map(|(_, rule)| rules::jump(rule)));
+            }
+        }
+        let is_own = |name: &[u8]| rules::service_chain(name).is_some() || name.starts_with(SEP.as_bytes());
+        let mut unreached = nat.chains().iter().filter(|chain| {
+            let name = chain.name.as_bytes();
+            is_own(name) && !reached.contains(name)
+        });
+        let Some(first) = unreached.next() else { continue };
+        let more = unreached.count();
+        let more = if more == 0 { String::new() } else { format!(" and to {more} more of its kind") };
+        let message = format!("nothing leads to {}{more}; that does no harm", first.name);
+        let finding = Finding::new("chain-unreferenced", Severity::Info, message);
+        findings.push(super::at_chain(tables, family, "nat", &first.name.to_str(), finding));
+    }
+}
+
+fn tell(tables: &Tables<'_>, at: At, code: &'static str, message: String, findings: &mut Vec<Finding>) {
+    let finding = Finding::new(code, Severity::Error, message);
+    findings.push(match tables.reference(at) {
+        Some(rule) => finding.at(rule),
+        None => finding,
+    });
+}
