@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use hookwalk::types::MaskedAddress;
 
 /// Where does this packet go? Answered from a saved iptables dump.
 #[derive(Debug, Parser)]
@@ -21,18 +22,16 @@ pub(crate) enum Command {
     Trace(Box<TraceArguments>),
     /// Show the Kubernetes Services that the rules serve
     Services(Box<ServicesArguments>),
-    /// Not built yet
-    #[command(hide = true)]
-    Verify(NotBuilt),
+    /// Check the rules against the objects of the Kubernetes API
+    Verify(Box<VerifyArguments>),
     /// Not built yet
     #[command(hide = true)]
     Dns(NotBuilt),
     /// Not built yet
     #[command(hide = true)]
     Lint(NotBuilt),
-    /// Not built yet
-    #[command(hide = true)]
-    Diff(NotBuilt),
+    /// Compare the Services of two dumps
+    Diff(Box<DiffArguments>),
     /// Every rule that packets to an address, port, Service or Pod can meet, explained
     Find(Box<FindArguments>),
     /// Not built yet
@@ -169,6 +168,55 @@ pub(crate) struct FindArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Output of `kubectl get services,endpointslices,nodes -A -o json`
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) objects: Vec<PathBuf>,
+    /// The node that the dump is from: its endpoints are the local ones
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    /// kube-proxy's --cluster-cidr, in place of what the rules show
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = cidr)]
+    pub(crate) cluster_cidr: Vec<MaskedAddress>,
+    /// kube-proxy's --masquerade-all, in place of what the rules show
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) masquerade_all: Option<bool>,
+    /// kube-proxy's --nodeport-addresses, in place of what the rules show
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = cidr)]
+    pub(crate) nodeport_addresses: Vec<MaskedAddress>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) context: ContextArguments,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dumps of one node; - for standard input
+    #[arg(required = true)]
+    pub(crate) dumps: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The dumps are of different nodes: what each node has for itself is not compared
+    #[arg(long)]
+    pub(crate) nodes: bool,
+    /// Output of `kubectl get services,endpointslices,nodes -A -o json`: names where comments are missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) objects: Vec<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dump that the others are compared with
+    pub(crate) first: PathBuf,
+    /// The dumps to compare; - for standard input
+    #[arg(required = true)]
+    pub(crate) others: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "The packet")]
 pub(crate) struct PacketArguments {
     /// The interface it arrives by; without, a local process sends it
@@ -242,6 +290,10 @@ pub(crate) struct ContextArguments {
     /// One of the node's own addresses; together they are all of them
     #[arg(long, value_name = "IP")]
     pub(crate) node_ip: Vec<IpAddr>,
+}
+
+fn cidr(text: &str) -> Result<MaskedAddress, String> {
+    text.trim().parse().map_err(|_| "expected a CIDR such as 10.0.0.0/8".to_owned())
 }
 
 fn number(text: &str) -> Result<u32, String> {

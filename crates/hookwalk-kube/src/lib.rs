@@ -8,6 +8,7 @@
 //! [`explain`] each in a sentence.
 #![forbid(unsafe_code)]
 
+pub mod diff;
 pub mod explain;
 pub mod find;
 pub mod finding;

@@ -1,5 +1,10 @@
 //! Rules checked against the objects they were made from, whole and with one fault.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by failing")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what is wrong by failing"
+)]
 
 mod common;
 

@@ -1,4 +1,6 @@
+mod diff;
 mod find;
+mod findings_text;
 mod fmt;
 mod kube;
 mod parse;
@@ -6,6 +8,7 @@ mod services;
 mod services_text;
 mod trace;
 mod trace_text;
+mod verify;
 
 use crate::args::{Arguments, Command};
 use crate::{Exit, Failure};
@@ -16,10 +19,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Services(arguments) => services::run(&arguments),
-        Command::Verify(_) => Err(Failure::not_built("`hookwalk verify`")),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Dns(_) => Err(Failure::not_built("`hookwalk dns`")),
         Command::Lint(_) => Err(Failure::not_built("`hookwalk lint`")),
-        Command::Diff(_) => Err(Failure::not_built("`hookwalk diff`")),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Find(arguments) => find::run(&arguments),
         Command::Check(_) => Err(Failure::not_built("`hookwalk check`")),
     }

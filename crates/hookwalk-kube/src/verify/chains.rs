@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 
 use hookwalk_parser::Rule;
 use hookwalk_parser::extensions::{Match, RecentAction, Target};
-use hookwalk_parser::types::{Family, MaskedAddress};
+use hookwalk_parser::types::{ConnState, Family, MaskedAddress};
 use rustc_hash::FxHashSet;
 
 use super::ports::Port;
 use crate::finding::{Finding, Severity};
-use crate::inventory::{PortEntry, endpoint_of};
+use crate::inventory::{AddressKind, PortEntry, endpoint_of};
 use crate::rules::{self, At, EXT, FW, MARK_MASQ, SEP, SVC, SVL, TableView, Tables, XLB};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Layout, Settings};
 
 /// The marks of one family's tables. Whether nothing that depends on them can be right.
 pub(super) fn check_marks(tables: &Tables<'_>, settings: &Settings, findings: &mut Vec<Finding>) -> bool {
@@ -30,6 +30,7 @@ pub(super) fn check_marks(tables: &Tables<'_>, settings: &Settings, findings: &m
     let is_broken = findings.len() > before;
     for filter in tables.named("filter").filter(|view| view.family == settings.family) {
         check_forward(tables, filter, settings, findings);
+        check_firewall(tables, filter, settings, findings);
     }
     for nat in tables.named("nat").filter(|view| view.family == settings.family) {
         check_services(tables, nat, findings);
@@ -94,12 +95,20 @@ fn check_postrouting(tables: &Tables<'_>, nat: &TableView<'_>, findings: &mut Ve
         _ => None,
     };
     check_order(tables, nat.rules(b"KUBE-POSTROUTING"), order, "KUBE-POSTROUTING", findings);
-    let masquerades = |(_, rule): (At, &Rule)| matches!(rule.target, Target::Masquerade(_));
-    if !nat.rules(b"KUBE-POSTROUTING").any(masquerades) {
-        let finding =
-            Finding::new("masquerade-missing", Severity::Error, "KUBE-POSTROUTING masquerades nothing");
-        findings.push(super::at_chain(tables, nat.family, "nat", "KUBE-POSTROUTING", finding));
-    }
+    let rules = || nat.rules(b"KUBE-POSTROUTING").map(|(_, rule)| rule);
+    let message = if !rules().any(|rule| matches!(rule.target, Target::Masquerade(_))) {
+        "KUBE-POSTROUTING masquerades nothing"
+    } else if !rules().any(|rule| marks(rule).next().is_some()) {
+        "KUBE-POSTROUTING masquerades packets without the mark as well"
+    } else if rules().any(|rule| rule.target == Target::Return)
+        && !rules().any(|rule| matches!(rule.target, Target::Mark(_)))
+    {
+        "KUBE-POSTROUTING does not take the mark away: what is routed again is masqueraded again"
+    } else {
+        return;
+    };
+    let finding = Finding::new("rule-missing", Severity::Error, message);
+    findings.push(super::at_chain(tables, nat.family, "nat", "KUBE-POSTROUTING", finding));
 }
 
 /// `KUBE-FORWARD`: INVALID packets dropped before marked ones are accepted.
@@ -126,10 +135,56 @@ fn check_forward(
             }
         }
     }
-    if filter.chain(b"KUBE-FORWARD").is_some() && !accepts {
-        let finding =
-            Finding::new("rule-missing", Severity::Error, "KUBE-FORWARD accepts no packet that is marked");
+    if filter.chain(b"KUBE-FORWARD").is_none() {
+        return;
+    }
+    let mut lacks = |severity, message: &str| {
+        let finding = Finding::new("rule-missing", severity, message);
         findings.push(super::at_chain(tables, filter.family, "filter", "KUBE-FORWARD", finding));
+    };
+    if !accepts {
+        lacks(Severity::Error, "KUBE-FORWARD accepts no packet that is marked");
+    }
+    // Up to 1.22 the rule is there with a cluster CIDR alone.
+    let asks = |state| filter.rules(b"KUBE-FORWARD").any(|(_, rule)| asks_state(rule, state));
+    if settings.layout >= Some(Layout::From124) && !asks(ConnState::Established) {
+        lacks(Severity::Error, "KUBE-FORWARD does not accept packets of connections that are there");
+    }
+    if settings.layout >= Some(Layout::From122) && !asks(ConnState::Invalid) {
+        let message = "KUBE-FORWARD does not drop INVALID packets; that is right where nf_conntrack_tcp_be_liberal is set";
+        lacks(Severity::Info, message);
+    }
+}
+
+/// `--ctstate` with this state in its list.
+fn asks_state(rule: &Rule, state: ConnState) -> bool {
+    rule.matches.iter().any(|m| match m {
+        Match::Conntrack(m) => {
+            m.ctstate.is_some_and(|states| !states.negated && states.value.contains(state))
+        }
+        _ => false,
+    })
+}
+
+/// `KUBE-FIREWALL`: nobody else reaches 127.0.0.0/8, whatever `route_localnet` is.
+fn check_firewall(
+    tables: &Tables<'_>,
+    filter: &TableView<'_>,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
+    let is_asked = filter.family == Family::V4 && settings.layout >= Some(Layout::From122);
+    if !is_asked || filter.chain(b"KUBE-FIREWALL").is_none() || settings.node_ports.but_loopback {
+        return;
+    }
+    let drops = |rule: &Rule| {
+        let loopback = rule.base.destination.is_some_and(|d| !d.negated && d.value.address().is_loopback());
+        loopback && rule.target == Target::Drop
+    };
+    if !filter.rules(b"KUBE-FIREWALL").any(|(_, rule)| drops(rule)) {
+        let message = "KUBE-FIREWALL does not drop what comes to 127.0.0.0/8 from elsewhere";
+        let finding = Finding::new("rule-missing", Severity::Error, message);
+        findings.push(super::at_chain(tables, filter.family, "filter", "KUBE-FIREWALL", finding));
     }
 }
 
@@ -317,6 +372,39 @@ fn check_affinity(
         for (endpoint, at) in drawn.iter().filter(|(endpoint, _)| !remembered.contains(endpoint)) {
             let message = format!("no rule looks for clients that endpoint {endpoint} has");
             tell(tables, *at, "affinity-missing", message, findings);
+        }
+    }
+}
+
+/// A source range that lets the node in lets in the load balancer's own address as well: a node that
+/// holds it sends from it.
+pub(super) fn check_own_range(
+    tables: &Tables<'_>,
+    port: &Port<'_>,
+    entry: &PortEntry,
+    node: std::net::IpAddr,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(hash) =
+        entry.hash.as_ref().filter(|_| port.source_ranges().iter().any(|range| range.contains(node)))
+    else {
+        return;
+    };
+    let chain = format!("{FW}{hash}");
+    for nat in tables.named("nat").filter(|view| view.family == port.family) {
+        for asked in port
+            .addresses()
+            .iter()
+            .filter(|asked| asked.kind == AddressKind::LoadBalancerIp && asked.required)
+        {
+            let is_let_in = |(_, rule): (At, &Rule)| rules::host_source(rule) == asked.ip;
+            if nat.chain(chain.as_bytes()).is_some() && !nat.rules(chain.as_bytes()).any(is_let_in) {
+                let message =
+                    format!("the node is let in, and not when it sends from {} itself", asked.text());
+                let finding =
+                    Finding::new("source-range-missing", Severity::Error, message).about(port.object());
+                findings.push(super::at_chain(tables, port.family, "nat", &chain, finding));
+            }
         }
     }
 }

@@ -35,6 +35,16 @@ pub(super) enum Mismatch {
 }
 
 impl Mismatch {
+    /// Whether both are one thing to mend.
+    fn is_like(&self, other: &Mismatch) -> bool {
+        match (self, other) {
+            (Mismatch::NotServed(..), Mismatch::NotServed(..))
+            | (Mismatch::NotRejected(..), Mismatch::NotRejected(..))
+            | (Mismatch::NotDropped(..), Mismatch::NotDropped(..)) => true,
+            _ => self == other,
+        }
+    }
+
     pub(super) fn is_about_masquerading(&self) -> bool {
         matches!(self, Mismatch::NotMasqueraded | Mismatch::Masqueraded(_))
     }
@@ -113,21 +123,11 @@ fn against(doubt: &Doubt<'_>, way: &Way, expected: &Expected) -> Vec<Mismatch> {
             }
             to_endpoints(doubt, way, endpoints, *masquerade, false)
         }
-        Expected::Reject => refused(
-            doubt,
-            way,
-            |part| part.verdict == Verdict::Rejected,
-            |verdict, rule| Mismatch::NotRejected(verdict, rule),
-        ),
-        Expected::Drop => refused(
-            doubt,
-            way,
-            |part| is_dropped(doubt, part),
-            |verdict, rule| Mismatch::NotDropped(verdict, rule),
-        ),
-        Expected::NoEndpoint => {
-            refused(doubt, way, |_| true, |verdict, rule| Mismatch::NotDropped(verdict, rule))
+        Expected::Reject => {
+            refused(doubt, way, |part| part.verdict == Verdict::Rejected, Mismatch::NotRejected)
         }
+        Expected::Drop => refused(doubt, way, |part| is_dropped(doubt, part), Mismatch::NotDropped),
+        Expected::NoEndpoint => refused(doubt, way, |_| true, Mismatch::NotDropped),
     }
 }
 
@@ -265,7 +265,7 @@ pub(super) fn report(
 ) {
     let mut groups: Vec<(Mismatch, Vec<Where>)> = Vec::new();
     for (mismatch, place) in mismatches {
-        match groups.iter_mut().find(|(known, _)| *known == mismatch) {
+        match groups.iter_mut().find(|(known, _)| known.is_like(&mismatch)) {
             Some((_, places)) => places.push(place),
             None => groups.push((mismatch, vec![place])),
         }

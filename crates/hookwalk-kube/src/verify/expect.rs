@@ -46,7 +46,7 @@ impl<'a> Asked<'a> {
         Asked { vantage, source: packet.src, node: places.node, from_pod, settings }
     }
 
-    fn from_this_node(&self) -> bool {
+    fn is_from_this_node(&self) -> bool {
         self.vantage == Vantage::ThisNode
     }
 
@@ -132,7 +132,7 @@ fn from_outside_local(
     if asked.from_pod {
         return all(port, choice, layout, false);
     }
-    if asked.from_this_node() {
+    if asked.is_from_this_node() {
         return all(port, choice, layout, true);
     }
     local(port, choice, false, refused(layout, address, asked, Expected::Drop))
@@ -144,7 +144,7 @@ fn up_to_121(port: &Port<'_>, choice: &Choice, asked: &Asked<'_>) -> Vec<Expecte
     let endpoints = choice.cluster.clone();
     let mut expected =
         vec![Expected::Endpoints { endpoints: endpoints.clone(), masquerade: true }, Expected::NoEndpoint];
-    if asked.from_this_node() {
+    if asked.is_from_this_node() {
         expected.reverse();
     }
     if port.external_local() {
@@ -160,7 +160,7 @@ fn refused(layout: Layout, address: &Address, asked: &Asked<'_>, refusal: Expect
         // KUBE-EXTERNAL-SERVICES stands in INPUT and FORWARD; up to 1.20 in INPUT alone.
         AddressKind::ExternalIp | AddressKind::External if layout == Layout::UpTo121 => Expected::NoEndpoint,
         AddressKind::ExternalIp | AddressKind::External | AddressKind::LoadBalancerIp
-            if asked.from_this_node() =>
+            if asked.is_from_this_node() =>
         {
             Expected::NoEndpoint
         }
@@ -172,7 +172,7 @@ fn refused(layout: Layout, address: &Address, asked: &Asked<'_>, refusal: Expect
 /// lets in what the node itself sends to the load balancer as well.
 fn is_let_in(port: &Port<'_>, asked: &Asked<'_>) -> bool {
     let ranges = port.source_ranges();
-    let node = asked.from_this_node().then_some(asked.node);
+    let node = asked.is_from_this_node().then_some(asked.node);
     ranges.is_empty()
         || ranges
             .iter()

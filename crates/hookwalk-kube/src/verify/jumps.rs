@@ -28,7 +28,7 @@ impl Broken {
 type Jump = (&'static str, &'static str, &'static str, Layout, Layout);
 
 const JUMPS: &[Jump] = {
-    use Layout::{From122, From124, From125, UpTo121};
+    use Layout::{From122, From125, UpTo121};
     &[
         ("nat", "PREROUTING", "KUBE-SERVICES", UpTo121, From125),
         ("nat", "OUTPUT", "KUBE-SERVICES", UpTo121, From125),
@@ -42,9 +42,9 @@ const JUMPS: &[Jump] = {
         ("filter", "FORWARD", "KUBE-PROXY-FIREWALL", From125, From125),
         ("filter", "OUTPUT", "KUBE-SERVICES", UpTo121, From125),
         ("filter", "OUTPUT", "KUBE-PROXY-FIREWALL", From125, From125),
-        // Drops by mark end here.
-        ("filter", "INPUT", "KUBE-FIREWALL", UpTo121, From124),
-        ("filter", "OUTPUT", "KUBE-FIREWALL", UpTo121, From124),
+        // The kubelet's up to 1.26: drops by mark, and what comes to 127.0.0.0/8 from elsewhere.
+        ("filter", "INPUT", "KUBE-FIREWALL", UpTo121, From125),
+        ("filter", "OUTPUT", "KUBE-FIREWALL", UpTo121, From125),
     ]
 };
 

@@ -127,13 +127,13 @@ impl<'o> Verifier<'o> {
                         }
                         asked.entry(index).or_default().push(port);
                     }
-                    None => findings.push(self.missing(&tables, settings.family, &port)),
+                    None => findings.push(Self::missing(&tables, settings.family, &port)),
                 }
             }
             chains::check_unreferenced(&tables, settings.family, &mut findings);
         }
         self.check_stale(&asked, &mut findings);
-        findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         findings
     }
 
@@ -144,7 +144,7 @@ impl<'o> Verifier<'o> {
             .any(|s| s.is_proxied() && s.ports.iter().any(|port| port.node_port.is_some()))
     }
 
-    fn missing(&self, tables: &Tables<'_>, family: Family, port: &Port<'_>) -> Finding {
+    fn missing(tables: &Tables<'_>, family: Family, port: &Port<'_>) -> Finding {
         let message = format!("no rule serves `{}` ({})", port.name, port.protocol);
         let finding = Finding::new("service-missing", Severity::Error, message).about(port.object());
         at_chain(tables, family, "nat", "KUBE-SERVICES", finding)
@@ -169,13 +169,13 @@ impl<'o> Verifier<'o> {
             });
             let Some(served) = served else {
                 if asked.required {
-                    findings.push(self.address_missing(tables, settings.family, port, &asked));
+                    findings.push(Self::address_missing(tables, settings.family, port, &asked));
                 }
                 continue;
             };
             let refuses = port.refuses(settings, &asked);
             if refuses == Some(true) && served.no_endpoints.is_none() {
-                findings.push(self.refusal_missing(tables, settings.family, port, &asked, served));
+                findings.push(Self::refusal_missing(tables, settings.family, port, &asked, served));
             }
             for vantage in Vantage::ALL {
                 if broken.skips(vantage) {
@@ -189,8 +189,12 @@ impl<'o> Verifier<'o> {
         }
         compare::report(port, entry, mismatches, findings);
         chains::check_port(tables, settings, port, entry, findings);
-        self.check_ranges(settings.family, port, entry, findings);
-        self.check_health(tables, settings, port, entry, findings);
+        Self::check_ranges(settings.family, port, entry, findings);
+        if !self.prober.places(settings.family).node_is_made_up && port.has_usable() {
+            let node = self.prober.places(settings.family).node;
+            chains::check_own_range(tables, port, entry, node, findings);
+        }
+        Self::check_health(tables, settings, port, entry, findings);
     }
 
     #[expect(clippy::too_many_arguments, reason = "one question in all its parts")]
@@ -217,7 +221,6 @@ impl<'o> Verifier<'o> {
     }
 
     fn address_missing(
-        &self,
         tables: &Tables<'_>,
         family: Family,
         port: &Port<'_>,
@@ -230,7 +233,6 @@ impl<'o> Verifier<'o> {
     }
 
     fn refusal_missing(
-        &self,
         tables: &Tables<'_>,
         family: Family,
         port: &Port<'_>,
@@ -250,7 +252,7 @@ impl<'o> Verifier<'o> {
         at_chain(tables, family, "filter", chain, finding)
     }
 
-    fn check_ranges(&self, family: Family, port: &Port<'_>, entry: &PortEntry, findings: &mut Vec<Finding>) {
+    fn check_ranges(family: Family, port: &Port<'_>, entry: &PortEntry, findings: &mut Vec<Finding>) {
         let served =
             entry.addresses.iter().find(|a| a.kind == AddressKind::LoadBalancerIp && a.family == family);
         let Some(served) = served.filter(|_| port.has_usable()) else { return };
@@ -273,7 +275,6 @@ impl<'o> Verifier<'o> {
     }
 
     fn check_health(
-        &self,
         tables: &Tables<'_>,
         settings: &Settings,
         port: &Port<'_>,

@@ -14,7 +14,7 @@ use crate::settings::{Layout, Settings};
 /// One port of one Service in one family.
 pub(super) struct Port<'o> {
     pub(super) service: &'o Service,
-    port: &'o ServicePort,
+    spec: &'o ServicePort,
     /// `namespace/name:port`
     pub(super) name: String,
     pub(super) protocol: Protocol,
@@ -96,7 +96,7 @@ pub(super) fn ports<'o>(
         for port in &service.ports {
             ports.push(Port {
                 service,
-                port,
+                spec: port,
                 name: service.port_name(port),
                 protocol: port.protocol,
                 family,
@@ -164,15 +164,15 @@ impl Port<'_> {
         let mut add = |kind, ip, port, required| addresses.push(Address { kind, ip, port, required });
         // Of one family kube-proxy takes the first.
         if let Some(ip) = self.service.cluster_ips.iter().find(of_family) {
-            add(AddressKind::ClusterIp, Some(*ip), self.port.port, true);
+            add(AddressKind::ClusterIp, Some(*ip), self.spec.port, true);
         }
         for ip in self.service.external_ips.iter().filter(of_family) {
-            add(AddressKind::ExternalIp, Some(*ip), self.port.port, true);
+            add(AddressKind::ExternalIp, Some(*ip), self.spec.port, true);
         }
         for ingress in self.service.load_balancer.iter().filter(|ingress| of_family(&&ingress.ip)) {
-            add(AddressKind::LoadBalancerIp, Some(ingress.ip), self.port.port, ingress.mode == IpMode::Vip);
+            add(AddressKind::LoadBalancerIp, Some(ingress.ip), self.spec.port, ingress.mode == IpMode::Vip);
         }
-        if let Some(node_port) = self.port.node_port {
+        if let Some(node_port) = self.spec.node_port {
             add(AddressKind::NodePort, None, node_port, true);
         }
         addresses
@@ -280,7 +280,7 @@ impl Port<'_> {
             && !self.external_local()
             && self.knows_local
         {
-            cluster = local.clone();
+            cluster.clone_from(&local);
             has_any = !cluster.is_empty();
         }
         if layout >= Layout::From124 && self.internal_local(layout) && !self.is_external() {

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use super::walk::RuleNumber;
+use crate::RuleRef;
 use crate::kube::finding::Finding;
 
 /// What a check found, as JSON.
@@ -27,13 +28,20 @@ pub struct FindingReport {
     pub table: Option<&'static str>,
     /// The chain of the rule.
     pub chain: Option<String>,
-    /// The number of the rule in its chain, from 1, or `policy`.
+    /// The number of the rule in its chain, from 1, or `policy`; null where a chain as such is meant.
     pub rule: Option<RuleNumber>,
     /// The line of the dump.
     pub line: Option<u32>,
     /// The index of the dump on the command line, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dump: Option<usize>,
+}
+
+/// The number of a rule, `policy` for the end of a built-in chain; none where a user chain is meant.
+fn rule_number(place: &RuleRef) -> Option<RuleNumber> {
+    let is_built_in =
+        ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"].iter().any(|c| place.chain == *c);
+    place.rule.map(RuleNumber::Number).or(is_built_in.then_some(RuleNumber::Word("policy")))
 }
 
 /// The report of a check over `dumps` dumps.
@@ -55,10 +63,7 @@ pub fn findings(findings: &[Finding], dumps: usize) -> FindingsReport {
         object: finding.object.clone(),
         table: finding.place.as_ref().map(|place| place.table),
         chain: finding.place.as_ref().map(|place| place.chain.to_string()),
-        rule: finding
-            .place
-            .as_ref()
-            .map(|place| place.rule.map_or(RuleNumber::Word("policy"), RuleNumber::Number)),
+        rule: finding.place.as_ref().and_then(rule_number),
         line: finding.line,
         dump: (dumps > 1).then_some(finding.dump),
     };

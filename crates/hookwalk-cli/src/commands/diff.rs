@@ -1,0 +1,36 @@
+use std::io::Write;
+
+use hookwalk::kube::diff::{Options, diff};
+use hookwalk::kube::inventory::Inventory;
+use hookwalk::report::findings;
+
+use super::{findings_text, kube};
+use crate::args::DiffArguments;
+use crate::{Exit, Failure, input};
+
+pub(crate) fn run(arguments: &DiffArguments) -> Result<Exit, Failure> {
+    let (objects, _) = kube::objects(&arguments.objects, &arguments.reading)?;
+    let objects = (!arguments.objects.is_empty()).then_some(objects);
+    let files: Vec<_> = std::iter::once(&arguments.first).chain(&arguments.others).cloned().collect();
+    let dumps = kube::dumps(&files, &arguments.reading)?;
+    let files: Vec<String> = files.iter().map(|file| input::name(file)).collect();
+    let read = dumps.iter().map(|dump| Inventory::read(std::slice::from_ref(dump), objects.as_ref()));
+    let inventories: Vec<Inventory> = read.collect();
+    let options = Options { of_many_nodes: arguments.nodes };
+    let found = diff(&inventories, &files, &options);
+    if arguments.json {
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        serde_json::to_writer(&mut out, &findings(&found, files.len())).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+        out.flush()?;
+    } else {
+        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+        findings_text::print(&mut out, &files, &dumps, &found)?;
+        match (found.is_empty(), inventories.first()) {
+            (true, Some(first)) => writeln!(out, "nothing differs: {} service ports", first.services.len())?,
+            _ => writeln!(out, "{}", findings_text::counts(&found))?,
+        }
+        out.flush()?;
+    }
+    Ok(if found.is_empty() { Exit::Done } else { Exit::No })
+}
