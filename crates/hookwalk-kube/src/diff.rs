@@ -173,10 +173,9 @@ impl Pair<'_> {
         }
         for a in &one.endpoints {
             let Some(b) = find(other, a.address) else { continue };
-            if a.share != b.share && !self.options.of_many_nodes
-                || a.share.is_some() && b.share.is_some() && a.share != b.share
-            {
-                let (in_first, in_second) = (shown(a.share.as_ref()), shown(b.share.as_ref()));
+            let [own, others] = [a, b].map(|e| e.share.as_ref().or(e.local_share.as_ref()));
+            if own != others {
+                let (in_first, in_second) = (shown(own), shown(others));
                 let message = format!(
                     "endpoint {} of {who} has {in_first} of the packets in {} and {in_second} in {}",
                     a.address,

@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let read = dumps.iter().map(|dump| Inventory::read(std::slice::from_ref(dump), objects.as_ref()));
     let inventories: Vec<Inventory> = read.collect();
     let options = Options { of_many_nodes: arguments.nodes };
-    let found = diff(&inventories, &files, &options);
+    let found = diff(&inventories, &short(&files), &options);
     if arguments.json {
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         serde_json::to_writer(&mut out, &findings(&found, files.len())).map_err(std::io::Error::from)?;
@@ -33,4 +33,12 @@ pub(crate) fn run(arguments: &DiffArguments) -> Result<Exit, Failure> {
         out.flush()?;
     }
     Ok(if found.is_empty() { Exit::Done } else { Exit::No })
+}
+
+/// The names without folders, where that leaves them different.
+fn short(files: &[String]) -> Vec<String> {
+    let short: Vec<String> =
+        files.iter().map(|file| file.rsplit('/').next().unwrap_or_default().to_owned()).collect();
+    let distinct: std::collections::BTreeSet<&String> = short.iter().collect();
+    if distinct.len() == files.len() { short } else { files.to_vec() }
 }
