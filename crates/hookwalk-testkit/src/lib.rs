@@ -7,11 +7,14 @@
 //! * `kernel` (Linux only): a network namespace that is such a node, and what its kernel does with
 //!   a packet: where it went, which rules counted it, in which order.
 //!
+//! * [`arbiter`]: the trait by which kernel and engine answer the same questions.
+//!
 //! Everything random comes from a seed, so a failure is reproduced by its number.
 
 #![forbid(unsafe_code)]
 
 pub mod cluster;
+pub mod arbiter;
 pub mod dice;
 pub mod invariants;
 #[cfg(target_os = "linux")]
@@ -23,3 +26,4 @@ pub mod topology;
 
 pub use hookwalk_kube::objects;
 pub use hookwalk_kube::writer::{self, KubeProxy};
+pub use hookwalk_parser::types::Family;

@@ -25,9 +25,9 @@ pub enum Error {
     /// The node has no interface of that name.
     #[error("no interface `{0}`")]
     NoInterface(String),
-    /// Bytes that should be an IPv4 packet are none.
-    #[error("not an IPv4 packet: {0}")]
-    NotIpv4(String),
+    /// Bytes that should be an IP packet are none.
+    #[error("not an IP packet: {0}")]
+    NotIp(String),
     /// The kernel named a rule that is not in the ruleset as it was loaded.
     #[error("trace of `{0}`, which is not in the loaded ruleset")]
     UnknownRule(String),

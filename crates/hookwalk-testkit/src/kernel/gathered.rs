@@ -3,13 +3,11 @@
 use super::connections::{Connection, Handle};
 use super::error::Error;
 use super::events::{Sight, Spot};
+use crate::arbiter::Backend;
 use super::observation::{At, Hook, Observation, Place, Reply, ReplyKind, Step, Verdict};
-use super::restore::Backend;
 
 /// The index of `lo` in every namespace.
 const LOOPBACK: u32 = 1;
-/// The length of an IPv4 header without options.
-const HEADER: usize = 20;
 
 /// A packet that was read from a device.
 #[derive(Debug)]
@@ -117,8 +115,10 @@ impl Gathered {
     /// Which of the packets that left is the one that was seen last: it has the same IP header, while
     /// a reply of the kernel has not.
     fn own_departure(&self, out_index: u32) -> Option<usize> {
-        let header = self.sights.iter().rev().find_map(|sight| sight.headers.as_ref())?.get(..HEADER)?;
-        self.left.iter().position(|left| left.index == out_index && left.packet.get(..HEADER) == Some(header))
+        let seen = self.sights.iter().rev().find_map(|sight| sight.headers.as_ref())?;
+        let length = if seen.first()? >> 4 == 6 { 40 } else { 20 };
+        let header = seen.get(..length)?;
+        self.left.iter().position(|left| left.index == out_index && left.packet.get(..length) == Some(header))
     }
 }
 

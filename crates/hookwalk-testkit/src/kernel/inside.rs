@@ -1,21 +1,23 @@
 //! What lives in the namespace's thread: sends a packet and gathers everything that is said about it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use hookwalk_parser::types::Family;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
 use super::connections::{self, Handle};
 use super::counters;
 use super::error::Error;
-use super::events::{self, Event, Rules};
+use super::events::{self, Event, Rules, is_housekeeping};
 use super::gathered::{Gathered, Left};
 use super::netlink::{Part, Socket, parts};
 use super::observation::{Injection, Observation};
-use super::restore::{Backend, PATIENT, empty, run, tables};
+use super::restore::{PATIENT, address_family, empty, restore, run, save, tables};
 use super::setup::{Device, node};
 use super::watch;
+use crate::arbiter::Backend;
 use crate::topology::Topology;
 
 /// `IPPROTO_RAW`: the header comes with the packet.
@@ -29,14 +31,15 @@ const QUIET: Duration = Duration::from_millis(5);
 /// The namespace's devices, sockets and rules.
 pub(super) struct Inside {
     devices: Vec<Device>,
-    raw: RawSocket,
+    raw_v4: RawSocket,
+    raw_v6: RawSocket,
     /// Where traces, logs and new connections arrive.
     events: Socket,
     /// For requests, so that answers do not mix with events.
     requests: Socket,
     rules: Rules,
-    /// Tables of each backend that are in the kernel.
-    tables: BTreeMap<Backend, BTreeSet<String>>,
+    /// Tables of each backend and family that are in the kernel.
+    tables: BTreeMap<(Backend, u8), BTreeSet<String>>,
     /// Connections that the packets so far left.
     connections: Vec<Handle>,
 }
@@ -52,12 +55,16 @@ impl Inside {
         let netlink = |groups| Socket::open(groups).map_err(Error::system("open a netlink socket"));
         let mut events = netlink(events::TRACE_GROUP | connections::GROUPS)?;
         events::bind_logs(&mut events).map_err(Error::system("bind to nfnetlink_log"))?;
-        let raw = RawSocket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW)))
-            .and_then(|raw| raw.set_broadcast(true).map(|()| raw))
-            .map_err(Error::system("open a raw socket"))?;
+        let raw = |domain| {
+            RawSocket::new(domain, Type::RAW, Some(Protocol::from(RAW)))
+                .map_err(Error::system("open a raw socket"))
+        };
+        let raw_v4 = raw(Domain::IPV4)?;
+        raw_v4.set_broadcast(true).map_err(Error::system("allow broadcasts"))?;
         let mut inside = Self {
             devices,
-            raw,
+            raw_v4,
+            raw_v6: raw(Domain::IPV6)?,
             events,
             requests: netlink(0)?,
             rules: Rules::default(),
@@ -68,15 +75,20 @@ impl Inside {
         Ok(inside)
     }
 
-    /// Replaces the rules of a backend. Tables are committed one by one, so some may be there after an error.
-    pub(super) fn load(&mut self, backend: Backend, text: &str) -> Result<(), Error> {
+    /// Replaces the rules of a backend and family. Tables are committed one by one, so some may be there after
+    /// an error.
+    pub(super) fn load(&mut self, backend: Backend, family: Family, text: &str) -> Result<(), Error> {
         let named = tables(text);
-        let loaded = self.tables.entry(backend).or_default();
+        let number = address_family(family);
+        let loaded = self.tables.entry((backend, number)).or_default();
         let gone: String = loaded.difference(&named).map(|table| empty(table)).collect();
         loaded.extend(named);
-        let restored = run(backend.restore(), &PATIENT, &(gone + text));
+        let restored = run(restore(backend, family), &PATIENT, &(gone + text));
         match backend {
-            Backend::Legacy => self.rules.set_lengths(counters::lengths(&run(backend.save(), &[], "")?)),
+            Backend::Legacy => {
+                let saved = run(save(backend, family), &[], "")?;
+                self.rules.set_lengths(number, counters::lengths(&saved));
+            },
             Backend::Nft => self.read_handles()?,
         }
         self.forget_all()?;
@@ -139,11 +151,11 @@ impl Inside {
                 device.ok_or_else(|| Error::NoInterface(interface.clone()))?.arrive(packet)?;
                 Ok(None)
             }
-            Injection::Sent { packet } => {
-                let destination = packet.get(16..).and_then(<[u8]>::first_chunk::<4>);
-                let destination = destination.ok_or_else(|| Error::NotIpv4("too short".to_owned()))?;
-                let to = SocketAddrV4::new(Ipv4Addr::from(*destination), 0);
-                match self.raw.send_to(packet, &to.into()) {
+            Injection::Sent { packet, mark } => {
+                let destination = destination(packet).ok_or_else(|| Error::NotIp("too short".to_owned()))?;
+                let raw = if destination.is_ipv4() { &self.raw_v4 } else { &self.raw_v6 };
+                raw.set_mark(*mark).map_err(Error::system("set the mark of a socket"))?;
+                match raw.send_to(packet, &SocketAddr::new(destination, 0).into()) {
                     Ok(_) => Ok(None),
                     Err(error) => match error.raw_os_error() {
                         Some(number) => Ok(Some(number)),
@@ -175,10 +187,21 @@ impl Inside {
         }
         for device in &self.devices {
             while let Some(packet) = device.left()? {
+                if is_housekeeping(&packet) {
+                    continue;
+                }
                 any = true;
                 gathered.left.push(Left { index: device.index, packet });
             }
         }
         Ok(any)
+    }
+}
+
+/// The destination address of a packet.
+fn destination(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        6 => packet.get(24..)?.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).into()),
+        _ => packet.get(16..)?.first_chunk::<4>().map(|bytes| Ipv4Addr::from(*bytes).into()),
     }
 }

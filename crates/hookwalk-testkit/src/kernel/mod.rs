@@ -8,10 +8,11 @@
 //! use hookwalk_testkit::kernel::{Backend, Injection, Namespace};
 //! use hookwalk_testkit::packets::PacketSpec;
 //! use hookwalk_testkit::topology::Topology;
+//! use hookwalk_testkit::Family;
 //!
 //! # fn main() -> Result<(), hookwalk_testkit::kernel::Error> {
 //! let node = Namespace::open(&Topology::default())?;
-//! node.load(Backend::Legacy, "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")?;
+//! node.load(Backend::Legacy, Family::V4, "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")?;
 //! let packet = PacketSpec { in_iface: Some("tun0".into()), ..PacketSpec::default() };
 //! let seen = node.send(Injection::of(&packet))?;
 //! println!("{:?} by {:?}", seen.verdict, seen.matched_rules(Backend::Legacy));
@@ -29,7 +30,7 @@
 //! so rules that met the reply are never attributed to the packet. That counters and traces agree is
 //! checked by this crate's tests.
 //!
-//! The harness has a table of its own, `ip hookwalk_arbiter` (see `watch.rs`), with a chain before and a
+//! The harness has a table of its own in each family, `hookwalk_arbiter` (see `watch.rs`), with a chain before and a
 //! chain after everything else in each hook. They set the flag, tell where a packet got to, report the
 //! kernel's replies, and swallow in INPUT, after all rules and after the connection is confirmed, what is
 //! delivered locally: no socket has to listen, and no protocol of the host answers.
@@ -38,8 +39,8 @@
 //!
 //! # What it does not see
 //!
-//! * ICMP redirects are switched off, rates of ICMP errors unlimited, IPv6 disabled. Packets injected as
-//!   sent belong to user 0.
+//! * ICMP redirects are switched off, rates of ICMP errors unlimited. Interfaces have no link-local address,
+//!   and neighbour discovery and multicast reports are passed over. Packets injected as sent belong to user 0.
 //! * What a process sends to a broadcast or multicast address comes back to the node as a second packet; the
 //!   two are not told apart.
 //! * A route that fails is reported to the sender at most about once a second, so such a reply may be missing:
@@ -63,4 +64,4 @@ pub use counters::{Counters, RuleId};
 pub use error::Error;
 pub use namespace::Namespace;
 pub use observation::{At, Hook, Injection, Observation, Place, Reply, ReplyKind, Step, Verdict};
-pub use restore::Backend;
+pub use crate::arbiter::Backend;

@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
+use hookwalk_parser::types::Family;
 use nix::sched::{CloneFlags, unshare};
 
 use super::counters::Counters;
 use super::error::Error;
 use super::inside::Inside;
 use super::observation::{Injection, Observation};
-use super::restore::{Backend, run};
-use super::setup::set_sysctl;
+use super::restore::{restore, run, save};
+use super::setup::{set_sysctl, sysctls};
+use crate::arbiter::Backend;
 use crate::topology::Topology;
 
 type Job = Box<dyn FnOnce(&mut Inside) + Send>;
@@ -36,8 +38,10 @@ impl Namespace {
         if !Path::new("/dev/net/tun").exists() {
             return Some("needs /dev/net/tun".to_owned());
         }
-        let commands = Backend::ALL.into_iter().flat_map(|backend| [backend.restore(), backend.save()]);
-        for (command, argument) in commands.map(|name| (name, "-V")).chain([("ip", "-V"), ("nft", "-v")]) {
+        let commands = Backend::ALL.into_iter().flat_map(|backend| {
+            [Family::V4, Family::V6].into_iter().flat_map(move |f| [restore(backend, f), save(backend, f)])
+        });
+        for (command, argument) in commands.map(|name| (name, "-V")).chain([("ip", "-V"), ("nft", "-v"), ("ipset", "-v")]) {
             if run(command, &[argument], "").is_err() {
                 return Some(format!("needs `{command}`"));
             }
@@ -70,22 +74,32 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// Replaces all rules of one backend by those of a restore text; what the other has, it keeps.
+    /// Replaces all rules of one backend and family by those of a restore text; the others keep theirs.
     ///
     /// Tables that the text does not name are emptied. Counters start at zero, connections are forgotten.
-    pub fn load(&self, backend: Backend, restore_text: &str) -> Result<(), Error> {
+    pub fn load(&self, backend: Backend, family: Family, restore_text: &str) -> Result<(), Error> {
         let text = restore_text.to_owned();
-        self.ask(move |inside| inside.load(backend, &text))
+        self.ask(move |inside| inside.load(backend, family, &text))
     }
 
-    /// `iptables-save -c`.
-    pub fn save(&self, backend: Backend) -> Result<String, Error> {
-        self.ask(move |_| run(backend.save(), &["-c"], ""))
+    /// Replaces all sets by those of an `ipset restore` text. No rule may use one when this is called: a
+    /// [`Namespace::load`] of an empty text takes them away.
+    pub fn load_sets(&self, restore_text: &str) -> Result<(), Error> {
+        let text = restore_text.to_owned();
+        self.ask(move |_| {
+            run("ipset", &["destroy"], "")?;
+            run("ipset", &["restore"], &text).map(drop)
+        })
+    }
+
+    /// `iptables-save -c`, or `ip6tables-save -c`.
+    pub fn save(&self, backend: Backend, family: Family) -> Result<String, Error> {
+        self.ask(move |_| run(save(backend, family), &["-c"], ""))
     }
 
     /// The counters now. They also count what the kernel sent by itself, see the [module](super).
-    pub fn save_counters(&self, backend: Backend) -> Result<Counters, Error> {
-        self.save(backend).map(|save| Counters::of_save(&save))
+    pub fn save_counters(&self, backend: Backend, family: Family) -> Result<Counters, Error> {
+        self.save(backend, family).map(|save| Counters::of_save(&save))
     }
 
     /// What becomes of one packet on a node that knows no connections; it knows none afterwards.
@@ -132,6 +146,11 @@ impl Namespace {
     pub fn sysctl(&self, name: &str, value: &str) -> Result<(), Error> {
         let (name, value) = (name.to_owned(), value.to_owned());
         self.ask(move |_| set_sysctl(&name, &value))
+    }
+
+    /// The switches of the node that decide about packets of a family, as `sysctl -a` prints them.
+    pub fn sysctls(&self, family: Family) -> Result<String, Error> {
+        self.ask(move |_| sysctls(family))
     }
 
     /// Runs a closure in the node's thread; sockets it opens are the node's.

@@ -31,6 +31,8 @@ const ATTRIBUTE_FLAGS: u16 = 0xc000;
 pub(super) struct Message<'a> {
     /// `subsystem << 8 | message`.
     pub kind: u16,
+    /// `AF_INET` or `AF_INET6`, where it is about packets or rules.
+    pub family: u8,
     /// `res_id` of `nfgenmsg`: the group, for `nfnetlink_log`.
     pub resource: u16,
     /// The attributes.
@@ -62,8 +64,8 @@ pub(super) fn parts(mut rest: &[u8]) -> impl Iterator<Item = Part<'_>> {
             }
             DONE => Part::Done,
             _ => {
-                let ([_family, _version, r0, r1], body) = content.split_first_chunk::<4>()?;
-                Part::Message(Message { kind, resource: u16::from_be_bytes([*r0, *r1]), body })
+                let ([family, _version, r0, r1], body) = content.split_first_chunk::<4>()?;
+                Part::Message(Message { kind, family: *family, resource: u16::from_be_bytes([*r0, *r1]), body })
             }
         })
     })

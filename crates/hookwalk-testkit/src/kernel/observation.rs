@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::connections::Connection;
 use super::counters::{Counters, RuleId};
-use super::restore::Backend;
+use crate::arbiter::Backend;
 use crate::packets::PacketSpec;
 
 /// A packet and the way it gets into the node.
@@ -14,13 +14,15 @@ pub enum Injection {
     Arrives {
         /// By this interface.
         interface: String,
-        /// As these bytes, an IPv4 packet.
+        /// As these bytes, a packet of either family.
         packet: Vec<u8>,
     },
     /// A local process sends it, by a raw socket with the header included.
     Sent {
-        /// An IPv4 packet. The kernel writes its length and header checksum itself.
+        /// A packet of either family. In IPv4 the kernel writes length and header checksum itself.
         packet: Vec<u8>,
+        /// The mark that the socket gives it (`SO_MARK`).
+        mark: u32,
     },
 }
 
@@ -30,12 +32,12 @@ impl Injection {
         let bytes = packet.to_bytes();
         match &packet.in_iface {
             Some(interface) => Self::Arrives { interface: interface.clone(), packet: bytes },
-            None => Self::Sent { packet: bytes },
+            None => Self::Sent { packet: bytes, mark: packet.mark },
         }
     }
 }
 
-/// A netfilter hook of IPv4.
+/// A netfilter hook of IPv4 and IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Hook {
     /// As it comes in.
@@ -197,7 +199,7 @@ impl Step {
 pub struct Observation {
     /// What became of it.
     pub verdict: Verdict,
-    /// Its bytes: whole and as read from the device when it left, else its headers (40 bytes at most) where
+    /// Its bytes: whole and as read from the device when it left, else its headers where
     /// it was seen last. Empty when it was never seen.
     pub packet: Vec<u8>,
     /// Its mark as it left or reached the node, or where it was seen last.

@@ -4,35 +4,36 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use super::error::Error;
+use hookwalk_parser::types::Family;
 
-/// Which iptables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Backend {
-    /// `iptables-legacy`: the tables of `x_tables`.
-    Legacy,
-    /// `iptables-nft`: iptables syntax over `nf_tables`.
-    Nft,
+use super::error::Error;
+use crate::arbiter::Backend;
+
+/// `AF_INET`, `AF_INET6`.
+pub(super) fn address_family(family: Family) -> u8 {
+    match family {
+        Family::V4 => 2,
+        Family::V6 => 10,
+    }
 }
 
-impl Backend {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::Legacy, Self::Nft];
-
-    /// The command that loads.
-    pub(super) fn restore(self) -> &'static str {
-        match self {
-            Self::Legacy => "iptables-legacy-restore",
-            Self::Nft => "iptables-nft-restore",
-        }
+/// The command that loads.
+pub(super) fn restore(backend: Backend, family: Family) -> &'static str {
+    match (backend, family) {
+        (Backend::Legacy, Family::V4) => "iptables-legacy-restore",
+        (Backend::Nft, Family::V4) => "iptables-nft-restore",
+        (Backend::Legacy, Family::V6) => "ip6tables-legacy-restore",
+        (Backend::Nft, Family::V6) => "ip6tables-nft-restore",
     }
+}
 
-    /// The command that prints.
-    pub(super) fn save(self) -> &'static str {
-        match self {
-            Self::Legacy => "iptables-legacy-save",
-            Self::Nft => "iptables-nft-save",
-        }
+/// The command that prints.
+pub(super) fn save(backend: Backend, family: Family) -> &'static str {
+    match (backend, family) {
+        (Backend::Legacy, Family::V4) => "iptables-legacy-save",
+        (Backend::Nft, Family::V4) => "iptables-nft-save",
+        (Backend::Legacy, Family::V6) => "ip6tables-legacy-save",
+        (Backend::Nft, Family::V6) => "ip6tables-nft-save",
     }
 }
 

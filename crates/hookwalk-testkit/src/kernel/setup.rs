@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::{fs, io};
 
+use hookwalk_parser::types::Family;
 use nix::net::if_::if_nametoindex;
 use tun_rs::{DeviceBuilder, SyncDevice};
 
@@ -55,11 +56,43 @@ pub(super) fn set_sysctl(name: &str, value: &str) -> Result<(), Error> {
     fs::write(path, value).map_err(Error::system(format!("set `{name}`")))
 }
 
+/// The switches that decide about packets of a family, as `sysctl -a` prints them.
+pub(super) fn sysctls(family: Family) -> Result<String, Error> {
+    let (root, switches): (_, &[&str]) = match family {
+        Family::V4 => ("net/ipv4", &["rp_filter", "route_localnet", "forwarding", "accept_local", "src_valid_mark"]),
+        Family::V6 => ("net/ipv6", &["forwarding"]),
+    };
+    let value = |path: String| {
+        let read = fs::read_to_string(format!("/proc/sys/{path}"));
+        read.map(|value| format!("{} = {value}", path.replace('/', ".")))
+            .map_err(Error::system(format!("read `{path}`")))
+    };
+    let mut text = String::new();
+    if family == Family::V4 {
+        text.push_str(&value("net/ipv4/ip_forward".to_owned())?);
+    }
+    let scopes = fs::read_dir(format!("/proc/sys/{root}/conf")).map_err(Error::system("list interfaces"))?;
+    let scopes = scopes.filter_map(|scope| scope.ok()?.file_name().into_string().ok());
+    for scope in scopes.collect::<std::collections::BTreeSet<_>>() {
+        for switch in switches {
+            text.push_str(&value(format!("{root}/conf/{scope}/{switch}"))?);
+        }
+    }
+    Ok(text)
+}
+
 /// Creates the devices and gives them addresses and routes.
 pub(super) fn node(topology: &Topology) -> Result<Vec<Device>, Error> {
     for (name, value) in [
-        ("net.ipv6.conf.all.disable_ipv6", "1"),
-        ("net.ipv6.conf.default.disable_ipv6", "1"),
+        // Nothing that IPv6 would say by itself: no link-local address, no discovery of neighbours or routers.
+        ("net.ipv6.conf.default.addr_gen_mode", "1"),
+        ("net.ipv6.conf.default.accept_dad", "0"),
+        ("net.ipv6.conf.all.accept_ra", "0"),
+        ("net.ipv6.conf.default.accept_ra", "0"),
+        ("net.ipv6.conf.default.router_solicitations", "0"),
+        ("net.ipv6.conf.all.forwarding", "1"),
+        ("net.ipv6.conf.default.forwarding", "1"),
+        ("net.ipv6.icmp.ratelimit", "0"),
         ("net.ipv4.ip_forward", "1"),
         ("net.ipv4.conf.all.rp_filter", "0"),
         ("net.ipv4.conf.default.rp_filter", "0"),
@@ -77,7 +110,7 @@ pub(super) fn node(topology: &Topology) -> Result<Vec<Device>, Error> {
     for interface in interfaces {
         let name = &interface.name;
         for address in &interface.addresses {
-            let _ = writeln!(script, "addr add {address} dev {name}");
+            let _ = writeln!(script, "addr add {address} dev {name}{}", if address.family() == Family::V6 { " nodad" } else { "" });
         }
         let _ = writeln!(script, "link set {name} up multicast off");
     }
@@ -85,5 +118,13 @@ pub(super) fn node(topology: &Topology) -> Result<Vec<Device>, Error> {
         let _ = writeln!(script, "route add {route}");
     }
     run("ip", &["-batch", "-"], &script)?;
+    for family in [Family::V4, Family::V6] {
+        let of_family = topology.rules.iter().filter(|rule| rule.family == family);
+        let script: String = of_family.map(|rule| format!("rule add {}\n", rule.text)).collect();
+        run("ip", &[if family == Family::V4 { "-4" } else { "-6" }, "-batch", "-"], &script)?;
+    }
+    for (name, value) in &topology.sysctls {
+        set_sysctl(name, value)?;
+    }
     Ok(devices)
 }

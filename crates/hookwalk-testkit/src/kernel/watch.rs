@@ -6,6 +6,8 @@ use super::observation::Hook;
 
 /// The table; no ruleset under test may use this name.
 pub(super) const TABLE: &str = "hookwalk_arbiter";
+/// The families of nft that have it.
+const FAMILIES: [&str; 2] = ["ip", "ip6"];
 
 /// `nfnetlink_log` groups on which messages arrive.
 pub(super) mod group {
@@ -17,7 +19,7 @@ pub(super) mod group {
     pub(in crate::kernel) const REPLY_ON_LOOPBACK: u16 = 8;
 }
 
-/// The table's chains, for `nft -f -`.
+/// The tables' chains, one table a family, for `nft -f -`.
 ///
 /// They have the lowest and the highest priority there is. Of equal priorities the one registered last
 /// runs first, so the `last_` chains, registered while connections are not tracked yet, come after the
@@ -26,7 +28,11 @@ pub(super) mod group {
 /// `meta skuid` holds for packets of a process and for no packet that the kernel sends by itself, since
 /// those have no socket, or a socket without a file. What arrives by `lo` keeps the flag it was sent with.
 pub(super) fn chains() -> String {
-    let mut script = format!("table ip {TABLE} {{\n");
+    FAMILIES.iter().map(|family| chains_of(family)).collect()
+}
+
+fn chains_of(family: &str) -> String {
+    let mut script = format!("table {family} {TABLE} {{\n");
     for hook in Hook::ALL {
         let name = hook.name().to_lowercase();
         let (first, last) = match hook {
@@ -59,7 +65,8 @@ pub(super) fn chains() -> String {
 
 /// A chain on no hook whose rule makes the kernel track connections; to be added after [`chains`].
 pub(super) fn tracking() -> String {
-    format!("table ip {TABLE} {{\nchain track {{\nct state new accept\n}}\n}}\n")
+    let of = |family| format!("table {family} {TABLE} {{\nchain track {{\nct state new accept\n}}\n}}\n");
+    FAMILIES.map(of).concat()
 }
 
 /// Which of the table's chains this is: (whether the first of its hook, the hook).

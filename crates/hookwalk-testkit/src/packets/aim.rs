@@ -1,70 +1,13 @@
 //! Packets at the edges of a ruleset.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use super::fit::fit;
-use super::{PacketSpec, flag, icmp, proto};
+use hookwalk_parser::types::Family;
+
+use super::{Fragment, PacketSpec, flag, icmp, proto};
 use crate::dice::Dice;
-use crate::ruleset::{Match, Rule, Ruleset, Target};
+use crate::ruleset::{Hint, Rule, Ruleset};
 use crate::topology::{Subnet, Topology};
-
-/// The addresses and ports at which a ruleset and a node may change their mind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aim {
-    /// Addresses of rules, those beside a prefix, and those of the node and its neighbours.
-    pub addresses: Vec<Ipv4Addr>,
-    /// Ports of rules, and those beside a range.
-    pub ports: Vec<u16>,
-}
-
-impl Aim {
-    /// What a ruleset on a node gives to aim at.
-    pub fn new(ruleset: &Ruleset, topology: &Topology) -> Self {
-        let (mut addresses, mut ports) = (Vec::new(), vec![53, 80, 40000]);
-        for one in ruleset.matches() {
-            match one {
-                Match::Address(_, _, masked) => {
-                    let (bits, mask) = (masked.address.to_bits(), masked.mask);
-                    let (first, last) = (bits & mask, bits | !mask);
-                    let edges = [bits, bits, first, last, first.wrapping_sub(1), last.wrapping_add(1)];
-                    addresses.extend(edges.map(Ipv4Addr::from_bits));
-                }
-                Match::Ports(_, _, _, range) => ports.extend(around(range.low, range.high)),
-                Match::Multiport(_, _, ranges) => {
-                    ports.extend(ranges.iter().flat_map(|range| around(range.low, range.high)));
-                }
-                _ => {}
-            }
-        }
-        for rule in ruleset.rules() {
-            if let Target::Dnat(address, port) = rule.target {
-                addresses.extend(address);
-                ports.extend(port);
-            }
-        }
-        addresses.retain(|address| !is_special(*address, topology));
-        for subnet in topology.subnets() {
-            addresses.extend([subnet.address, subnet.nth(5), subnet.nth(9)]);
-        }
-        for route in topology.routes.iter().filter(|route| route.to.prefix > 0) {
-            addresses.push(route.to.nth(0x0105));
-        }
-        addresses.extend([Ipv4Addr::new(203, 0, 113, 9), Ipv4Addr::new(198, 51, 100, 77)]);
-        Self { addresses, ports }
-    }
-}
-
-/// The ends of a range and the ports beside them.
-fn around(low: u16, high: u16) -> [u16; 4] {
-    [low, high, low.saturating_sub(1), high.saturating_add(1)]
-}
-
-/// Addresses that stand for many, for none, or for the node itself: drawn on purpose, not by accident.
-fn is_special(address: Ipv4Addr, topology: &Topology) -> bool {
-    let is_none = matches!(address.octets(), [0, ..]);
-    let is_many = address.is_broadcast() || address.is_multicast();
-    is_none || is_many || address.is_loopback() || topology.subnets().any(|subnet| subnet.last() == address)
-}
 
 /// `count` packets aimed at a ruleset: the same ones for the same seed.
 ///
@@ -72,31 +15,100 @@ fn is_special(address: Ipv4Addr, topology: &Topology) -> bool {
 /// them are made for one of the rules, half stand at the edges of any; now and then one is odd (a martian,
 /// TTL 1, strange flags).
 pub fn aimed_at(ruleset: &Ruleset, topology: &Topology, seed: u64, count: usize) -> Vec<PacketSpec> {
-    let aim = Aim::new(ruleset, topology);
-    let rules: Vec<&Rule> = ruleset.rules().filter(|rule| !rule.matches.is_empty()).collect();
-    let mut draw = Draw { dice: Dice::new(seed), aim: &aim, topology };
+    let rules: Vec<&Rule> = ruleset.rules().collect();
+    let edges = rules.iter().flat_map(|rule| {
+        rule.conditions.iter().flat_map(|condition| &condition.edges).chain(&rule.target.edges)
+    });
+    let mut aim = Aim { family: ruleset.family, topology, addresses: vec![], ports: vec![53, 80, 40000] };
+    for hint in edges.flatten() {
+        match hint {
+            Hint::Source(address) | Hint::Destination(address) if aim.is_usable(*address) => {
+                aim.addresses.push(*address);
+            }
+            Hint::SourcePort(port) | Hint::DestinationPort(port) => aim.ports.push(*port),
+            _ => {}
+        }
+    }
+    aim.add_places();
+    let mut draw = Draw { dice: Dice::new(seed), aim: &aim };
     let packet = |_| {
         let mut packet = draw.packet();
         if draw.dice.chance(50)
             && let Some(rule) = draw.dice.pick(&rules)
         {
-            fit(&mut packet, rule, topology, &mut draw.dice, |address| !is_special(address, topology));
+            draw.fit(&mut packet, rule);
         }
-        packet
+        draw.finish(packet)
     };
     (0..count).map(packet).collect()
 }
 
+/// The addresses and ports at which a ruleset and a node may change their mind.
+struct Aim<'a> {
+    family: Family,
+    topology: &'a Topology,
+    addresses: Vec<IpAddr>,
+    ports: Vec<u16>,
+}
+
+impl Aim<'_> {
+    fn is_v4(&self) -> bool {
+        self.family == Family::V4
+    }
+
+    fn fixed(&self, v4: [u8; 4], v6: &str) -> IpAddr {
+        if self.is_v4() { v4.into() } else { v6.parse().unwrap_or_else(|_| v4.into()) }
+    }
+
+    /// The node's own addresses, its neighbours, and what lies behind each route.
+    fn add_places(&mut self) {
+        let topology = self.topology;
+        for subnet in topology.subnets(self.family) {
+            self.addresses.extend([subnet.address, subnet.nth(5), subnet.nth(9)]);
+        }
+        let routes = topology.routes.iter().filter(|route| route.to.prefix > 0);
+        for route in routes.filter(|route| route.to.family() == self.family) {
+            self.addresses.push(route.to.nth(0x0105));
+        }
+        let far = [self.fixed([203, 0, 113, 9], "2001:db8:9::9"), self.fixed([198, 51, 100, 77], "2001:db8:51::77")];
+        self.addresses.extend(far);
+        self.addresses.retain(|address| Family::of(*address) == self.family);
+        let usable: Vec<IpAddr> =
+            self.addresses.iter().copied().filter(|address| self.is_usable(*address)).collect();
+        self.addresses = usable;
+    }
+
+    /// Not one of the addresses that stand for many, for none, or for the node itself: those are drawn on
+    /// purpose, not by accident.
+    fn is_usable(&self, address: IpAddr) -> bool {
+        let is_special = match address {
+            IpAddr::V4(v4) => v4.octets().first() == Some(&0) || v4.is_broadcast(),
+            IpAddr::V6(v6) => v6.is_unspecified() || v6.segments().first().is_some_and(|s| s & 0xffc0 == 0xfe80),
+        };
+        let is_last = |subnet: Subnet| address.is_ipv4() && subnet.last() == address;
+        Family::of(address) == self.family
+            && !is_special
+            && !address.is_multicast()
+            && !address.is_loopback()
+            && !self.topology.subnets(self.family).any(is_last)
+    }
+}
+
 struct Draw<'a> {
     dice: Dice,
-    aim: &'a Aim,
-    topology: &'a Topology,
+    aim: &'a Aim<'a>,
 }
 
 impl Draw<'_> {
     fn packet(&mut self) -> PacketSpec {
-        let interface = if self.dice.chance(70) { self.dice.pick(&self.topology.interfaces) } else { None };
-        let neighbour = interface.and_then(|interface| self.dice.pick(&interface.addresses)).copied();
+        let topology = self.aim.topology;
+        let interface = if self.dice.chance(70) { self.dice.pick(&topology.interfaces) } else { None };
+        let family = self.aim.family;
+        let near = interface.map(|interface| {
+            let subnets = interface.addresses.iter().filter(|subnet| subnet.family() == family);
+            subnets.copied().collect::<Vec<_>>()
+        });
+        let neighbour = near.and_then(|subnets| self.dice.pick(&subnets).copied());
         let src = match (neighbour, self.dice.number(0..=9)) {
             (Some(subnet), 0..=4) => subnet.nth(self.dice.of([5, 9, 77])),
             (None, 0..=7) => self.own_address(),
@@ -105,28 +117,20 @@ impl Draw<'_> {
         };
         let dst = match self.dice.number(0..=99) {
             0 | 1 if interface.is_some() => self.odd_destination(),
-            2 | 3 => Ipv4Addr::LOCALHOST,
+            2 | 3 => self.loopback(),
             _ => self.address(),
         };
-        let proto = match self.dice.number(0..=99) {
-            0..=49 => proto::TCP,
-            50..=84 => proto::UDP,
-            85..=97 => proto::ICMP,
-            _ => 47,
-        };
-        let (icmp_type, icmp_code) = if self.dice.chance(85) {
-            (icmp::ECHO_REQUEST, 0)
+        let icmp_proto = if self.aim.is_v4() { proto::ICMP } else { proto::ICMPV6 };
+        let proto = self.dice.of([
+            proto::TCP, proto::TCP, proto::TCP, proto::TCP, proto::UDP, proto::UDP, proto::UDP, icmp_proto,
+            icmp_proto, proto::SCTP, proto::GRE, 51,
+        ]);
+        let (icmp_type, icmp_code) = if self.aim.is_v4() {
+            self.dice.of([(icmp::ECHO_REQUEST, 0), (8, 0), (8, 0), (8, 1), (0, 0), (3, 1), (13, 0)])
         } else {
-            self.dice.of([(8, 1), (0, 0), (13, 0)])
+            self.dice.of([(icmp::ECHO_REQUEST_V6, 0), (128, 0), (128, 0), (128, 1), (129, 0), (1, 1), (3, 0)])
         };
-        let odd_flags = [
-            flag::ACK,
-            flag::SYN | flag::ACK,
-            flag::RST,
-            flag::FIN | flag::ACK,
-            0,
-            flag::FIN | flag::PSH | flag::URG,
-        ];
+        let odd_flags = [flag::ACK, flag::SYN | flag::ACK, flag::RST, flag::FIN | flag::ACK, flag::SYN | flag::PSH];
         PacketSpec {
             in_iface: interface.map(|interface| interface.name.clone()),
             src,
@@ -137,34 +141,99 @@ impl Draw<'_> {
             flags: if self.dice.chance(90) { flag::SYN } else { self.dice.of(odd_flags) },
             icmp_type,
             icmp_code,
-            ttl: if self.dice.chance(97) { 64 } else { 1 },
+            ttl: if self.dice.chance(97) { 64 } else { self.dice.of([1, 2]) },
+            tos: if self.dice.chance(92) { 0 } else { self.dice.of([0x10, 0xb8, 1, 2]) },
+            mark: if interface.is_none() && self.dice.chance(10) { self.dice.of([0x4000, 1, 0xc001]) } else { 0 },
             ..PacketSpec::default()
         }
     }
 
-    fn address(&mut self) -> Ipv4Addr {
-        self.dice.pick(&self.aim.addresses).copied().unwrap_or(Ipv4Addr::LOCALHOST)
+    /// Changes a packet so that it stands within the rule's conditions, or mostly within and beside one.
+    fn fit(&mut self, packet: &mut PacketSpec, rule: &Rule) {
+        for condition in &rule.conditions {
+            let Some(edge) = self.dice.pick(&condition.edges) else { continue };
+            for hint in edge {
+                self.apply(packet, hint);
+            }
+        }
     }
 
-    fn own_address(&mut self) -> Ipv4Addr {
-        let own: Vec<Ipv4Addr> = self.topology.addresses().collect();
-        self.dice.pick(&own).copied().unwrap_or(Ipv4Addr::LOCALHOST)
+    fn apply(&mut self, packet: &mut PacketSpec, hint: &Hint) {
+        match hint {
+            Hint::Source(address) if self.aim.is_usable(*address) => packet.src = *address,
+            Hint::Destination(address) if self.aim.is_usable(*address) => packet.dst = *address,
+            Hint::Source(_) | Hint::Destination(_) => {}
+            Hint::Protocol(number) => packet.proto = *number,
+            Hint::SourcePort(port) => packet.sport = *port,
+            Hint::DestinationPort(port) => packet.dport = *port,
+            Hint::Flags(mask, set) => packet.flags = packet.flags & !mask | set,
+            Hint::Icmp(icmp_type, code) => (packet.icmp_type, packet.icmp_code) = (*icmp_type, *code),
+            Hint::In(name) => {
+                let known = self.aim.topology.interfaces.iter().any(|interface| interface.name == *name);
+                if packet.in_iface.is_some() && known {
+                    packet.in_iface = Some(name.clone());
+                }
+            }
+            Hint::Tos(tos) => packet.tos = *tos,
+            Hint::Ttl(ttl) => packet.ttl = *ttl,
+            Hint::Length(length) => {
+                let headers = PacketSpec { data: 0, ..packet.clone() }.length();
+                packet.data = length.saturating_sub(headers).min(1200);
+            }
+            Hint::Mark(mark) if packet.in_iface.is_none() => packet.mark = *mark,
+            Hint::Mark(_) => {}
+            Hint::LaterFragment => packet.fragment = Some(Fragment { offset: 3, more: self.dice.chance(50) }),
+        }
+    }
+
+    /// Fragments where nothing puts them together, and whole packets elsewhere.
+    fn finish(&mut self, mut packet: PacketSpec) -> PacketSpec {
+        if self.aim.topology.track_connections {
+            packet.fragment = None;
+        } else if packet.fragment.is_none() && self.dice.chance(8) {
+            packet.fragment = Some(Fragment { offset: self.dice.of([0, 0, 2]), more: true });
+        }
+        if packet.fragment.is_some() {
+            // A part that is followed by another is a multiple of 8 bytes.
+            packet.data = 64;
+        }
+        packet
+    }
+
+    fn address(&mut self) -> IpAddr {
+        let all = self.aim;
+        self.dice.pick(&all.addresses).copied().unwrap_or_else(|| all.fixed([10, 0, 0, 5], "fd00::5"))
+    }
+
+    fn own_address(&mut self) -> IpAddr {
+        let own: Vec<IpAddr> = self.aim.topology.addresses(self.aim.family).collect();
+        self.dice.pick(&own).copied().unwrap_or_else(|| self.aim.fixed([127, 0, 0, 1], "::1"))
+    }
+
+    fn loopback(&self) -> IpAddr {
+        self.aim.fixed([127, 0, 0, 1], "::1")
     }
 
     fn port(&mut self) -> u16 {
         self.dice.pick(&self.aim.ports).copied().unwrap_or(80)
     }
 
-    fn odd_source(&mut self) -> Ipv4Addr {
-        let own = self.own_address();
-        self.dice.of([own, Ipv4Addr::LOCALHOST, Ipv4Addr::new(224, 0, 0, 5), Ipv4Addr::new(240, 0, 0, 1)])
+    fn odd_source(&mut self) -> IpAddr {
+        let (own, loopback) = (self.own_address(), self.loopback());
+        let group = self.aim.fixed([224, 0, 0, 5], "ff02::5");
+        let other = self.aim.fixed([240, 0, 0, 1], "fec0::1");
+        self.dice.of([own, loopback, group, other])
     }
 
     /// Only for what arrives: what a process sends to many comes back to the node as a second packet.
-    fn odd_destination(&mut self) -> Ipv4Addr {
-        let subnets: Vec<_> = self.topology.subnets().collect();
-        let broadcast = self.dice.pick(&subnets).map_or(Ipv4Addr::BROADCAST, Subnet::last);
-        self.dice.of([broadcast, Ipv4Addr::BROADCAST, Ipv4Addr::new(240, 0, 0, 1), Ipv4Addr::UNSPECIFIED])
+    fn odd_destination(&mut self) -> IpAddr {
+        let subnets: Vec<_> = self.aim.topology.subnets(self.aim.family).collect();
+        let edge = self.dice.pick(&subnets).map(|subnet| if self.aim.is_v4() { subnet.last() } else { subnet.first() });
+        let edge = edge.unwrap_or_else(|| self.loopback());
+        let all = self.aim.fixed([255, 255, 255, 255], "::");
+        let other = self.aim.fixed([240, 0, 0, 1], "fec0::1");
+        let none = self.aim.fixed([0, 0, 0, 0], "::");
+        self.dice.of([edge, all, other, none])
     }
 }
 
@@ -175,11 +244,14 @@ mod tests {
     #[test]
     fn packets_stand_at_the_edges() {
         let topology = Topology::default();
-        let ruleset = Ruleset::random(3, &topology);
-        let packets = aimed_at(&ruleset, &topology, 3, 200);
-        assert_eq!(packets, aimed_at(&ruleset, &topology, 3, 200));
-        let ports = Aim::new(&ruleset, &topology).ports;
-        assert!(packets.iter().filter(|packet| ports.contains(&packet.dport)).count() > 150);
-        assert!(packets.iter().any(|packet| packet.in_iface.is_none()));
+        for family in [Family::V4, Family::V6] {
+            let ruleset = Ruleset::random(3, family, &topology);
+            let packets = aimed_at(&ruleset, &topology, 3, 200);
+            assert_eq!(packets, aimed_at(&ruleset, &topology, 3, 200));
+            assert!(packets.iter().all(|packet| Family::of(packet.src) == Family::of(packet.dst)));
+            assert!(packets.iter().any(|packet| packet.in_iface.is_none()));
+            let ports: Vec<u16> = packets.iter().map(|packet| packet.dport).collect();
+            assert!(ports.iter().any(|port| *port != 53 && *port != 80 && *port != 40000), "{ports:?}");
+        }
     }
 }

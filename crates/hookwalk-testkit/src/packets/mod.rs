@@ -1,8 +1,8 @@
 //! Packets: as fields, as bytes, and aimed at the edges of a ruleset.
 
 mod aim;
-mod fit;
+mod bytes;
 mod spec;
 
-pub use aim::{Aim, aimed_at};
-pub use spec::{PacketSpec, flag, icmp, proto};
+pub use aim::aimed_at;
+pub use spec::{Fragment, PacketSpec, flag, icmp, proto};

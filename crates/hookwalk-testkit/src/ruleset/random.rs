@@ -1,16 +1,21 @@
 //! Random rulesets that both backends accept.
 //!
 //! What is legal where is kept by construction: chains belong to a group that is reachable from certain
-//! base chains only, and each group has the targets that are legal there; a chain jumps only to later
-//! chains of its group, so there are no loops. Chance that the kernel draws itself (`statistic`, port
-//! ranges) does not occur.
+//! base chains only, and each match and target says which hooks it is legal in; a chain jumps only to later
+//! chains of its group, so there are no loops.
 
-use super::{Chain, Match, Not, Protocol, Rule, Ruleset, Table, Target};
+use hookwalk_parser::types::Family;
+
+use super::draw::{Draw, MASQUERADE_MARK, condition, hook, protocol_name};
+use super::targets::Place;
+use super::{Chain, Condition, Hint, Rule, Ruleset, Set, Table, Target};
 use crate::dice::Dice;
+use crate::packets::proto;
 use crate::topology::Topology;
 
-/// Base chains whose user-defined chains are shared, and what is legal there.
+/// Base chains whose user-defined chains are shared.
 struct Group {
+    table: &'static str,
     /// Names of base chains.
     bases: &'static [&'static str],
     /// What the names of its own chains begin with.
@@ -19,104 +24,66 @@ struct Group {
     chains: (u32, u32),
     /// How often, in a hundred, a policy is `DROP`.
     drops: u32,
-    /// The targets, drawn evenly.
-    targets: &'static [Kind],
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    None,
-    Accept,
-    Drop,
-    Return,
-    Reject,
-    Mark,
-    Dnat,
-    Masquerade,
-}
-
+const RAW: Group =
+    Group { table: "raw", bases: &["PREROUTING", "OUTPUT"], prefix: "RAW", chains: (0, 1), drops: 2 };
+const MANGLE_IN: Group =
+    Group { table: "mangle", bases: &["PREROUTING"], prefix: "MAN", chains: (0, 1), drops: 2 };
 const MANGLE: Group = Group {
-    bases: &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
-    prefix: "MAN",
+    table: "mangle",
+    bases: &["INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
+    prefix: "WAY",
     chains: (1, 2),
     drops: 2,
-    targets: &[Kind::Mark, Kind::Mark, Kind::Mark, Kind::Return, Kind::Accept, Kind::None],
 };
-const NAT_IN: Group = Group {
-    bases: &["PREROUTING", "OUTPUT"],
-    prefix: "SVC",
-    chains: (2, 4),
-    drops: 2,
-    targets: &[
-        Kind::Dnat,
-        Kind::Dnat,
-        Kind::Dnat,
-        Kind::Mark,
-        Kind::Mark,
-        Kind::Return,
-        Kind::Accept,
-        Kind::None,
-    ],
-};
-const NAT_INPUT: Group = Group {
-    bases: &["INPUT"],
-    prefix: "LOC",
-    chains: (0, 1),
-    drops: 2,
-    targets: &[Kind::Mark, Kind::Return, Kind::Accept, Kind::None],
-};
-const NAT_OUT: Group = Group {
-    bases: &["POSTROUTING"],
-    prefix: "POST",
-    chains: (1, 2),
-    drops: 2,
-    targets: &[Kind::Masquerade, Kind::Mark, Kind::Return, Kind::Accept, Kind::None],
-};
-const FILTER: Group = Group {
-    bases: &["INPUT", "FORWARD", "OUTPUT"],
-    prefix: "FW",
-    chains: (2, 4),
-    drops: 15,
-    targets: &[
-        Kind::Accept,
-        Kind::Accept,
-        Kind::Drop,
-        Kind::Reject,
-        Kind::Reject,
-        Kind::Return,
-        Kind::Return,
-        Kind::None,
-    ],
-};
-
-/// The bit that asks for masquerading, as kube-proxy uses it.
-pub(super) const MASQUERADE_MARK: u32 = 0x4000;
+const NAT_IN: Group =
+    Group { table: "nat", bases: &["PREROUTING", "OUTPUT"], prefix: "SVC", chains: (2, 4), drops: 2 };
+const NAT_INPUT: Group = Group { table: "nat", bases: &["INPUT"], prefix: "LOC", chains: (0, 1), drops: 2 };
+const NAT_OUT: Group = Group { table: "nat", bases: &["POSTROUTING"], prefix: "POST", chains: (1, 2), drops: 2 };
+const FILTER: Group =
+    Group { table: "filter", bases: &["INPUT", "FORWARD", "OUTPUT"], prefix: "FW", chains: (2, 4), drops: 12 };
+const SECURITY: Group =
+    Group { table: "security", bases: &["INPUT", "FORWARD", "OUTPUT"], prefix: "SEC", chains: (0, 1), drops: 3 };
 
 impl Ruleset {
-    /// A ruleset for a node: the same one for the same seed and topology.
-    pub fn random(seed: u64, topology: &Topology) -> Self {
-        let mut draw = Draw { dice: Dice::new(seed), topology };
+    /// A ruleset for a node: the same one for the same seed, family and topology.
+    pub fn random(seed: u64, family: Family, topology: &Topology) -> Self {
+        let dice = Dice::new(seed);
+        let tracked = topology.track_connections;
+        let mut draw = Draw { dice, family, topology, sets: vec![], exotic: false, tracked };
+        draw.exotic = draw.chance(12);
+        if draw.chance(50) {
+            draw.sets = draw.draw_sets();
+        }
         let mut tables = Vec::new();
-        if draw.dice.chance(50) {
-            tables.push(Table { name: "mangle", chains: draw.chains(&[MANGLE]) });
+        if draw.chance(25) {
+            tables.push(Table { name: "raw", chains: draw.chains(&[RAW]) });
         }
-        let mut nat = Table { name: "nat", chains: draw.chains(&[NAT_IN, NAT_INPUT, NAT_OUT]) };
-        for chain in nat.chains.iter_mut().filter(|chain| chain.name == "POSTROUTING") {
-            chain.rules.push(Rule {
-                matches: vec![Match::Mark(Not(false), MASQUERADE_MARK, MASQUERADE_MARK)],
-                target: Target::Masquerade,
-            });
+        if draw.chance(50) {
+            tables.push(Table { name: "mangle", chains: draw.chains(&[MANGLE_IN, MANGLE]) });
         }
-        tables.push(nat);
+        if draw.tracked {
+            let mut nat = Table { name: "nat", chains: draw.chains(&[NAT_IN, NAT_INPUT, NAT_OUT]) };
+            for chain in nat.chains.iter_mut().filter(|chain| chain.name == "POSTROUTING") {
+                let mark = format!("-m mark --mark {MASQUERADE_MARK:#x}/{MASQUERADE_MARK:#x}");
+                let target = Target { ext: "MASQUERADE", text: "-j MASQUERADE".to_owned(), edges: vec![] };
+                chain.rules.push(Rule { conditions: vec![condition("mark", mark, [])], target });
+            }
+            tables.push(nat);
+        }
         tables.push(Table { name: "filter", chains: draw.chains(&[FILTER]) });
-        Self { tables }
+        if draw.chance(12) {
+            tables.push(Table { name: "security", chains: draw.chains(&[SECURITY]) });
+        }
+        let mut sets = draw.sets;
+        if !sets.is_empty() && draw.exotic {
+            let family = if family == Family::V4 { "inet" } else { "inet6" };
+            let text = format!("create SINK hash:ip family {family}\n");
+            sets.push(Set { name: "SINK".to_owned(), dimensions: 1, text, elements: vec![] });
+        }
+        Self { family, sets, tables }
     }
-}
-
-/// A ruleset being drawn.
-pub(super) struct Draw<'a> {
-    pub dice: Dice,
-    pub topology: &'a Topology,
 }
 
 impl Draw<'_> {
@@ -128,12 +95,13 @@ impl Draw<'_> {
                 .map(|number| format!("{}-{number}", group.prefix))
                 .collect();
             for base in group.bases {
-                let policy = if self.dice.chance(group.drops) { "DROP" } else { "ACCEPT" };
+                let policy = if self.chance(group.drops) { "DROP" } else { "ACCEPT" };
+                let hooks = hook::of(base);
                 let mut rules = self.rules(group, Some(base), &names);
                 if let Some(first) = names.first().filter(|_| self.dice.chance(70)) {
-                    let matches = if self.dice.chance(60) { vec![] } else { self.matches(Some(base)) };
+                    let conditions = if self.chance(60) { vec![] } else { self.conditions(hooks).0 };
                     let place = usize::try_from(self.dice.number(0..=1)).unwrap_or(0).min(rules.len());
-                    rules.insert(place, Rule { matches, target: Target::Jump(first.clone()) });
+                    rules.insert(place, Rule { conditions, target: chain_target("-j", first) });
                 }
                 bases.push(Chain { name: (*base).to_owned(), policy: Some(policy), rules });
             }
@@ -156,64 +124,84 @@ impl Draw<'_> {
     /// A rule. One that ends the walk of its chain mostly has matches, unless it is the last, and one that
     /// jumps often has none, both for the sake of the rules that come after.
     fn rule(&mut self, group: &Group, base: Option<&str>, callable: &[String], is_last: bool) -> Rule {
-        let mut matches = self.matches(base);
+        let hooks = base.map_or_else(|| group.bases.iter().fold(0, |all, base| all | hook::of(base)), hook::of);
+        let (mut conditions, mut protocol) = self.conditions(hooks);
         if let Some(chain) = self.dice.pick(callable).cloned().filter(|_| self.dice.chance(35)) {
-            if self.dice.chance(25) {
-                return Rule { matches, target: Target::Goto(chain) };
+            if self.chance(25) {
+                return Rule { conditions, target: chain_target("-g", &chain) };
             }
-            if self.dice.chance(50) {
-                matches.clear();
+            if self.chance(50) {
+                conditions.clear();
             }
-            return Rule { matches, target: Target::Jump(chain) };
+            return Rule { conditions, target: chain_target("-j", &chain) };
         }
-        if matches.is_empty() && !is_last && self.dice.chance(80) {
-            let protocol = self.dice.of([Protocol::Tcp, Protocol::Udp]);
-            matches.push(Match::Protocol(Not(false), protocol));
+        if conditions.is_empty() && !is_last && self.chance(80) {
+            protocol = self.dice.of([proto::TCP, proto::UDP]);
+            conditions.push(protocol_condition(protocol));
         }
-        let target = self.target(group, base, &matches);
-        Rule { matches, target }
+        let bare = base.is_some() && conditions.is_empty();
+        let target = self.target(group.table, Place { protocol, hooks, bare });
+        Rule { conditions, target }
     }
 
-    /// A target for which the matches are enough: some need a protocol.
-    fn target(&mut self, group: &Group, base: Option<&str>, matches: &[Match]) -> Target {
-        let kind = self.dice.pick(group.targets).copied().unwrap_or(Kind::None);
-        let protocol = matches.iter().find_map(|one| match one {
-            Match::Protocol(Not(false), protocol) => Some(*protocol),
-            _ => None,
-        });
-        let has_ports = matches!(protocol, Some(Protocol::Tcp | Protocol::Udp));
-        match kind {
-            // In a base chain this would end almost everything.
-            Kind::Accept | Kind::Drop | Kind::Reject if base.is_some() && matches.is_empty() => Target::None,
-            Kind::None => Target::None,
-            Kind::Accept => Target::Accept,
-            Kind::Drop => Target::Drop,
-            Kind::Return => Target::Return,
-            Kind::Reject if protocol == Some(Protocol::Tcp) && self.dice.chance(50) => {
-                Target::Reject("tcp-reset")
-            }
-            Kind::Reject => Target::Reject(self.dice.of([
-                "icmp-port-unreachable",
-                "icmp-host-unreachable",
-                "icmp-net-unreachable",
-                "icmp-proto-unreachable",
-                "icmp-net-prohibited",
-                "icmp-host-prohibited",
-                "icmp-admin-prohibited",
-            ])),
-            Kind::Mark => {
-                let value = self.mark();
-                Target::Mark(value, self.dice.of([value, u32::MAX, 0xff00, 0]))
-            }
-            Kind::Dnat => {
-                let address = self.endpoint();
-                match self.dice.number(0..=3) {
-                    0 if has_ports => Target::Dnat(None, Some(self.port())),
-                    1 | 2 if has_ports => Target::Dnat(Some(address), Some(self.port())),
-                    _ => Target::Dnat(Some(address), None),
-                }
-            }
-            Kind::Masquerade => Target::Masquerade,
+    /// Up to five conditions that are legal together and in a chain that these hooks reach, and the protocol
+    /// that they name, or 0.
+    fn conditions(&mut self, hooks: u8) -> (Vec<Condition>, u8) {
+        let mut conditions = Vec::new();
+        if self.chance(20) {
+            let (not, (masked, edges)) = (self.not(), self.masked());
+            conditions.push(condition("", format!("{not}-s {masked}"), edges.into_iter().map(Hint::Source)));
         }
+        if self.chance(40) {
+            let (not, (masked, edges)) = (self.not(), self.masked());
+            conditions.push(condition("", format!("{not}-d {masked}"), edges.into_iter().map(Hint::Destination)));
+        }
+        if self.chance(12) && hooks & (hook::OUTPUT | hook::POSTROUTING) == 0 {
+            let (not, name) = (self.not(), self.interface());
+            conditions.push(condition("", format!("{not}-i {name}"), [Hint::In(name)]));
+        }
+        if self.chance(12) && hooks & (hook::PREROUTING | hook::INPUT) == 0 {
+            let (not, name) = (self.not(), self.interface());
+            conditions.push(condition("", format!("{not}-o {name}"), []));
+        }
+        let mut named = 0;
+        if self.chance(55) {
+            let protocol = self.protocol();
+            let mut said = protocol_condition(protocol);
+            if self.chance(8) {
+                said.text = format!("! {}", said.text);
+            } else {
+                named = protocol;
+            }
+            conditions.push(said);
+        }
+        if !self.tracked && self.is_v4() && self.chance(15) {
+            let not = self.not();
+            conditions.push(condition("", format!("{not}-f"), [Hint::LaterFragment]));
+        }
+        let more = if named == 0 { self.dice.of([0, 0, 1]) } else { self.dice.of([0, 1, 1, 1, 2]) };
+        for _ in 0..more {
+            let found = self.condition(hooks, named);
+            // Some matches may stand in a rule once only.
+            let new = found.filter(|found| conditions.iter().all(|one| one.ext.is_empty() || one.ext != found.ext));
+            conditions.extend(new.filter(|found| self.tracked || !asks_tracking(found)));
+        }
+        (conditions, named)
     }
+}
+
+/// Whether loading a rule with this match makes the kernel track connections.
+fn asks_tracking(condition: &Condition) -> bool {
+    matches!(
+        condition.ext,
+        "conntrack" | "state" | "connmark" | "connlimit" | "connbytes" | "connlabel" | "helper" | "cluster"
+    )
+}
+
+fn protocol_condition(protocol: u8) -> Condition {
+    condition("", format!("-p {}", protocol_name(protocol)), [Hint::Protocol(protocol)])
+}
+
+fn chain_target(how: &str, chain: &str) -> Target {
+    Target { ext: "", text: format!("{how} {chain}"), edges: vec![] }
 }

@@ -7,6 +7,7 @@ mod facts;
 mod node;
 mod random;
 
+use hookwalk_testkit::Family;
 use hookwalk_testkit::kernel::{Backend, Hook, Injection, Namespace, Observation, Place, Verdict};
 use hookwalk_testkit::packets::PacketSpec;
 use hookwalk_testkit::topology::Topology;
@@ -34,7 +35,7 @@ pub(crate) fn on_nodes_like(topology: &Topology, rules: &str, test: impl Fn(&Nam
     }
     for backend in Backend::ALL {
         let node = Namespace::open(topology).unwrap();
-        node.load(backend, rules).unwrap();
+        node.load(backend, Family::V4, rules).unwrap();
         test(&node, backend);
     }
 }

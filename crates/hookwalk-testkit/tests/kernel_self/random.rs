@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use hookwalk_testkit::Family;
 use hookwalk_testkit::kernel::{Backend, Counters, Error, Injection, Namespace, Observation};
 use hookwalk_testkit::packets::{PacketSpec, aimed_at};
 use hookwalk_testkit::ruleset::Ruleset;
@@ -24,17 +25,18 @@ fn send_all(node: &Namespace, packets: &[PacketSpec]) -> Result<Vec<Observation>
 fn count(
     node: &Namespace,
     backend: Backend,
+    family: Family,
     packets: &[PacketSpec],
     seen: &[Observation],
 ) -> Result<[Counters; 2], Error> {
     let quiet = packets.iter().zip(seen).filter(|(_, seen)| seen.replies.is_empty());
     let quiet: Vec<PacketSpec> = quiet.map(|(packet, _)| packet.clone()).collect();
-    let before = node.save_counters(backend)?;
+    let before = node.save_counters(backend, family)?;
     let mut traced = Counters::default();
     for seen in send_all(node, &quiet)? {
         traced.add(&seen.counts(backend));
     }
-    Ok([traced, node.save_counters(backend)?.since(&before)])
+    Ok([traced, node.save_counters(backend, family)?.since(&before)])
 }
 
 /// An observation without what differs from one sending to the next: identifications in replies.
@@ -56,18 +58,24 @@ fn traces_agree_with_counters_and_backends_with_each_other() {
     let (mut verdicts, mut rules, mut met) = (BTreeMap::<&str, usize>::new(), 0, 0);
     let (mut loading, mut sending) = (Duration::ZERO, Duration::ZERO);
     for seed in 0..RULESETS {
-        let ruleset = Ruleset::random(seed, &topology);
+        let family = if seed % 2 == 0 { Family::V4 } else { Family::V6 };
+        let ruleset = Ruleset::random(seed, family, &topology);
+        for (_, node) in &nodes {
+            node.clear().unwrap();
+            node.load_sets(&ruleset.sets_text()).unwrap();
+        }
+
         let text = ruleset.to_string();
         let packets = aimed_at(&ruleset, &topology, seed, PACKETS);
         let [legacy, nft] = nodes.each_ref().map(|(backend, node)| {
             let start = Instant::now();
-            let loaded = node.load(*backend, &text);
+            let loaded = node.load(*backend, family, &text);
             assert!(loaded.is_ok(), "seed {seed}, {backend:?}: {loaded:?}\n{text}");
             loading += start.elapsed();
             let start = Instant::now();
             let seen = send_all(node, &packets).unwrap();
             sending += start.elapsed();
-            let [traced, counted] = count(node, *backend, &packets, &seen).unwrap();
+            let [traced, counted] = count(node, *backend, family, &packets, &seen).unwrap();
             assert_eq!(traced, counted, "seed {seed}, {backend:?}\n{text}");
             seen
         });

@@ -1,0 +1,165 @@
+//! The engine as arbiter.
+
+use hookwalk_engine::{
+    Engine, Host, Outcome, Packet, PacketState, Place, RuleRef, StepKind, Verdict, Walk, WalkStep,
+};
+use hookwalk_parser::Severity;
+use hookwalk_parser::types::{Protocol, TcpFlags};
+
+use super::answer::{Answer, Answers, AsItLeft, Port, Unknown};
+use super::scene::{Context, Moment, Scene, Shot, first_state};
+use super::{Arbiter, ArbiterError};
+use crate::packets::{PacketSpec, proto};
+
+/// Answers by walking the dump.
+pub struct EngineArbiter {
+    /// Reads what the tools of the node print.
+    read: Box<dyn Fn(&Context) -> Host + Send>,
+    engine: Option<Engine>,
+}
+
+impl EngineArbiter {
+    /// An arbiter without a scene. Texts about the node are read by `read`, which stands above this crate.
+    pub fn new(read: impl Fn(&Context) -> Host + Send + 'static) -> Self {
+        Self { read: Box::new(read), engine: None }
+    }
+
+    /// The engine of the scene in place.
+    pub fn engine(&self) -> Option<&Engine> {
+        self.engine.as_ref()
+    }
+
+    /// The walk of a packet.
+    pub fn walk(&self, shot: &Shot) -> Result<Walk, ArbiterError> {
+        let engine = self.engine.as_ref().ok_or(ArbiterError::NoScene)?;
+        let mut packet = packet(&shot.first);
+        packet.state = match shot.moment {
+            Moment::First => first_state(&shot.first),
+            Moment::Second => PacketState::Second,
+            Moment::Reply => PacketState::Reply,
+            Moment::Established => PacketState::Established,
+        };
+        Ok(engine.walk(&packet)?)
+    }
+}
+
+impl Arbiter for EngineArbiter {
+    fn place(&mut self, scene: &Scene) -> Result<(), ArbiterError> {
+        let dump = hookwalk_parser::parse(scene.rules.clone());
+        if let Some(error) = dump.diagnostics().iter().find(|d| d.severity == Severity::Error) {
+            return Err(ArbiterError::Dump(format!("{error:?}")));
+        }
+        let engine = Engine::new(vec![dump], (self.read)(&scene.context));
+        if let Some(problem) = engine.problems().first() {
+            return Err(ArbiterError::Dump(format!("{problem:?}")));
+        }
+        self.engine = Some(engine);
+        Ok(())
+    }
+
+    fn answer(&mut self, shot: &Shot) -> Result<Answers, ArbiterError> {
+        let walk = self.walk(shot)?;
+        let engine = self.engine.as_ref().ok_or(ArbiterError::NoScene)?;
+        let rule = |rule: Option<&RuleRef>| {
+            rule.map(|rule| String::from_utf8_lossy(engine.text(rule)).into_owned()).unwrap_or_default()
+        };
+        let mut answers = Answers::default();
+        for case in &walk.cases {
+            for assumption in &case.assume {
+                answers.unknown.push(Unknown { rule: rule(assumption.rule.as_ref()), what: assumption.what.clone() });
+            }
+            for outcome in &case.outcomes {
+                for assumption in &outcome.assume {
+                    let rule = rule(assumption.rule.as_ref());
+                    answers.unknown.push(Unknown { rule, what: assumption.what.clone() });
+                }
+                answers.unknown.extend(outcome.maybe_rules.iter().map(|maybe| Unknown {
+                    rule: rule(Some(maybe)),
+                    what: "whether it matched".to_owned(),
+                }));
+                if outcome.verdict == Verdict::Unknown {
+                    let last = outcome.steps.last().map(|step| &step.at);
+                    let what = outcome.reason.clone().unwrap_or_else(|| outcome.not_in_dump.join(", "));
+                    answers.unknown.push(Unknown { rule: rule(last), what });
+                }
+                answers.possible.push(answer(outcome));
+            }
+        }
+        answers.unknown.sort();
+        answers.unknown.dedup();
+        Ok(answers)
+    }
+}
+
+/// A packet in the engine's words.
+fn packet(spec: &PacketSpec) -> Packet {
+    let mut packet = Packet::new(spec.src, spec.dst).protocol(Protocol(spec.proto));
+    packet.in_interface = spec.in_iface.as_deref().and_then(|name| name.parse().ok());
+    packet.ttl = spec.ttl;
+    packet.tos = spec.tos;
+    packet.tcp_flags = TcpFlags(spec.flags);
+    packet.length = Some(spec.length());
+    packet.mark = spec.mark;
+    if spec.has_ports() {
+        (packet.sport, packet.dport) = (Some(spec.sport), Some(spec.dport));
+    }
+    if proto::is_icmp(spec.proto) {
+        (packet.icmp_type, packet.icmp_code) = (Some(spec.icmp_type), Some(spec.icmp_code));
+    }
+    if let Some(fragment) = spec.fragment {
+        (packet.fragment_offset, packet.more_fragments) = (fragment.offset, fragment.more);
+    }
+    if spec.in_iface.is_none() {
+        (packet.uid, packet.gid) = (Some(0), Some(0));
+    }
+    packet
+}
+
+fn answer(outcome: &Outcome) -> Answer {
+    let out = || outcome.out_interface.map_or_else(|| "?".to_owned(), |name| name.to_string());
+    let place = match outcome.place {
+        Some(Place::Hook(hook)) => hook.name(),
+        Some(Place::Routing) => "routing",
+        None => "nowhere",
+    };
+    let verdict = match outcome.verdict {
+        Verdict::Forwarded => format!("forwarded by {}", out()),
+        Verdict::Sent => format!("sent by {}", out()),
+        Verdict::Local => "local".to_owned(),
+        // Whether a failed route is told depends on a limit of the kernel's.
+        Verdict::Dropped | Verdict::Rejected if place == "routing" => "lost in routing".to_owned(),
+        // No program listens.
+        Verdict::Dropped | Verdict::Queued => format!("dropped in {place}"),
+        Verdict::Rejected => format!("rejected in {place}"),
+        Verdict::Unknown => "unknown".to_owned(),
+    };
+    let is_delivered = matches!(outcome.verdict, Verdict::Forwarded | Verdict::Sent | Verdict::Local);
+    let port = |known: Option<u16>, range: Option<hookwalk_parser::types::PortRange>| match (known, range) {
+        (Some(port), _) => Port::Known(port),
+        (None, Some(range)) => Port::Among(range.first..=range.last),
+        (None, None) => Port::Untold,
+    };
+    let packet = is_delivered.then(|| AsItLeft {
+        src: outcome.src,
+        dst: outcome.dst,
+        sport: port(outcome.sport, outcome.sport_range),
+        dport: port(outcome.dport, outcome.dport_range),
+        mark: outcome.mark,
+    });
+    Answer {
+        verdict,
+        steps: outcome.steps.iter().map(step).collect(),
+        more_steps: !outcome.maybe_rules.is_empty(),
+        packet,
+        share: outcome.probability.clone(),
+    }
+}
+
+fn step(step: &WalkStep) -> String {
+    let at = match step.kind {
+        StepKind::Rule => step.at.rule.map(|rule| rule.to_string()).unwrap_or_default(),
+        StepKind::Return => "return".to_owned(),
+        StepKind::Policy => "policy".to_owned(),
+    };
+    format!("{}/{}/{at} mark {:#x}", step.at.table, step.at.chain, step.mark)
+}

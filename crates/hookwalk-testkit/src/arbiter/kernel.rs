@@ -1,0 +1,154 @@
+//! The kernel as arbiter.
+
+use hookwalk_engine::Probability;
+use hookwalk_parser::types::Family;
+
+use super::answer::{Answer, Answers, AsItLeft, Port};
+use super::scene::{Backend, Context, Moment, Scene, Shot, later};
+use super::{Arbiter, ArbiterError};
+use crate::kernel::{At, Injection, Namespace, Observation, Place, Step, Verdict};
+use crate::packets::PacketSpec;
+use crate::topology::Topology;
+
+/// Answers by doing it, in a network namespace of its own.
+#[derive(Debug, Default)]
+pub struct KernelArbiter {
+    /// The node and what it is like; kept as long as scenes are on such a node.
+    node: Option<(Topology, Namespace)>,
+    /// Whose rules are in it.
+    rules: Option<(Backend, Family)>,
+    has_sets: bool,
+}
+
+impl KernelArbiter {
+    /// An arbiter without a scene.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The node of the scene in place.
+    pub fn node(&self) -> Result<&Namespace, ArbiterError> {
+        self.node.as_ref().map(|(_, node)| node).ok_or(ArbiterError::NoScene)
+    }
+
+    /// The scene in place as the node's own tools print it: the saved rules, and everything about the node.
+    pub fn saved(&self, scene: &Scene) -> Result<Scene, ArbiterError> {
+        let node = self.node()?;
+        let ip = if scene.family == Family::V4 { "-4" } else { "-6" };
+        let ipset = if scene.sets.is_empty() { String::new() } else { node.command("ipset", &["save"])? };
+        let context = Context {
+            addr: node.command("ip", &["addr"])?,
+            route: node.command("ip", &[ip, "route", "show", "table", "all"])?,
+            rule: node.command("ip", &[ip, "rule"])?,
+            ipset,
+            sysctl: node.sysctls(scene.family)?,
+        };
+        Ok(Scene { rules: node.save(scene.backend, scene.family)?, context, ..scene.clone() })
+    }
+
+    /// Everything that was seen of the packet that a shot means; none where the connection did not get so far.
+    pub fn observe(&self, shot: &Shot) -> Result<Option<Observation>, ArbiterError> {
+        let (topology, node) = self.node.as_ref().ok_or(ArbiterError::NoScene)?;
+        let first = Injection::of(&shot.first);
+        if shot.moment == Moment::First {
+            return Ok(Some(node.send(first)?));
+        }
+        node.forget_connections()?;
+        let opened = node.send_within_session(first.clone())?;
+        let Some(reply) = reply(&shot.first, &opened, topology) else { return Ok(None) };
+        let seen = match shot.moment {
+            Moment::First | Moment::Second => node.send_within_session(first)?,
+            Moment::Reply => node.send_within_session(Injection::of(&reply))?,
+            Moment::Established => {
+                node.send_within_session(Injection::of(&reply))?;
+                node.send_within_session(Injection::of(&later::established(&shot.first)))?
+            }
+        };
+        node.forget_connections()?;
+        Ok(Some(seen))
+    }
+
+    /// [`Arbiter::answer`] for the first packets of connections; faster than one by one.
+    pub fn answer_all(&self, packets: &[PacketSpec]) -> Result<Vec<Answer>, ArbiterError> {
+        let backend = self.rules.ok_or(ArbiterError::NoScene)?.0;
+        let seen = self.node()?.send_all(packets.iter().map(Injection::of).collect())?;
+        Ok(seen.iter().map(|seen| answer(seen, Some(backend))).collect())
+    }
+}
+
+impl Arbiter for KernelArbiter {
+    fn place(&mut self, scene: &Scene) -> Result<(), ArbiterError> {
+        if self.node.as_ref().is_none_or(|(topology, _)| *topology != scene.topology) {
+            self.rules = None;
+            self.has_sets = false;
+            self.node = Some((scene.topology.clone(), Namespace::open(&scene.topology)?));
+        }
+        let node = self.node()?;
+        let here = (scene.backend, scene.family);
+        let sets_change = self.has_sets || !scene.sets.is_empty();
+        if let Some((backend, family)) = self.rules.filter(|rules| sets_change || *rules != here) {
+            node.load(backend, family, "")?;
+        }
+        if sets_change {
+            node.load_sets(&scene.sets)?;
+        }
+        node.load(scene.backend, scene.family, &scene.rules)?;
+        self.has_sets = !scene.sets.is_empty();
+        self.rules = Some(here);
+        Ok(())
+    }
+
+    /// No answer at all where the connection does not get so far as the packet that is asked about.
+    fn answer(&mut self, shot: &Shot) -> Result<Answers, ArbiterError> {
+        let backend = self.rules.ok_or(ArbiterError::NoScene)?.0;
+        let possible = self.observe(shot)?.map(|seen| answer(&seen, Some(backend)));
+        Ok(Answers { possible: possible.into_iter().collect(), unknown: vec![] })
+    }
+}
+
+
+/// The answer to a first packet, as [`later::reply`] makes it, where there is one.
+fn reply(first: &PacketSpec, opened: &Observation, topology: &Topology) -> Option<PacketSpec> {
+    let out = match &opened.verdict {
+        Verdict::Forwarded { interface } | Verdict::Sent { interface } => Some(interface.clone()),
+        Verdict::Local { .. } => None,
+        _ => return None,
+    };
+    later::reply(first, &opened.decoded()?, out, topology)
+}
+
+/// What was seen, of one backend's rules or, where that is not told, without any steps.
+fn answer(seen: &Observation, backend: Option<Backend>) -> Answer {
+    let verdict = match &seen.verdict {
+        Verdict::Forwarded { interface } => format!("forwarded by {interface}"),
+        Verdict::Sent { interface } => format!("sent by {interface}"),
+        Verdict::Local { .. } => "local".to_owned(),
+        Verdict::Dropped { place: Place::Routing | Place::Receive }
+        | Verdict::Rejected { place: Place::Routing | Place::Receive } => "lost in routing".to_owned(),
+        Verdict::Dropped { place } => format!("dropped in {place}"),
+        Verdict::Rejected { place } => format!("rejected in {place}"),
+    };
+    let is_delivered =
+        matches!(seen.verdict, Verdict::Forwarded { .. } | Verdict::Sent { .. } | Verdict::Local { .. });
+    let packet = seen.decoded().filter(|_| is_delivered).map(|packet| {
+        let port = |port| if packet.has_ports() { Port::Known(port) } else { Port::Untold };
+        AsItLeft {
+            src: Some(packet.src),
+            dst: packet.dst,
+            sport: port(packet.sport),
+            dport: port(packet.dport),
+            mark: seen.mark,
+        }
+    });
+    let steps = seen.steps.iter().filter(|step| backend.is_none_or(|backend| step.backend == backend));
+    Answer { verdict, steps: steps.map(step).collect(), more_steps: false, packet, share: Probability::ONE }
+}
+
+fn step(step: &Step) -> String {
+    let at = match step.at {
+        At::Rule(rule) => rule.to_string(),
+        At::Return => "return".to_owned(),
+        At::Policy => "policy".to_owned(),
+    };
+    format!("{}/{}/{at} mark {:#x}", step.table, step.chain, step.mark)
+}
