@@ -330,6 +330,13 @@ impl Program {
         self.hooks.get(table as usize).and_then(|hooks| hooks.get(hook as usize)).copied().unwrap_or_default()
     }
 
+    /// Whether security INPUT comes behind nat INPUT: iptables-nft gives it the priority 150, legacy 50, and
+    /// both give nat 100. Where both have rules there, the legacy order is taken.
+    pub(crate) fn security_is_behind_nat(&self) -> bool {
+        let [legacy, nft] = self.entries(TableName::Security, Hook::Input);
+        legacy == Entry::Empty && nft != Entry::Empty
+    }
+
     /// Whether a dump has the table, at least in part.
     pub(crate) fn has_table(&self, table: TableName) -> bool {
         self.has_table.get(table as usize) == Some(&true)

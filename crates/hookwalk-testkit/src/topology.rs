@@ -231,7 +231,8 @@ impl Topology {
         if dice.chance(40) {
             for (to, prefix) in [("198.51.100.0", 24), ("2001:db8:51::", 48)] {
                 let hop = [Hop::Unreachable, Hop::Prohibit, Hop::Device("tun2".into())];
-                node.routes.push(Route::new(subnet(to, prefix), dice.pick(&hop).cloned().unwrap_or(Hop::Blackhole)));
+                node.routes
+                    .push(Route::new(subnet(to, prefix), dice.pick(&hop).cloned().unwrap_or(Hop::Blackhole)));
             }
         }
         if dice.chance(15) {
@@ -244,7 +245,11 @@ impl Topology {
         if dice.chance(30)
             && let Some(interface) = node.interfaces.last_mut()
         {
-            interface.addresses.extend([subnet("10.2.0.2", 24), subnet("10.5.0.1", 30), subnet("fd00:5::1", 126)]);
+            interface.addresses.extend([
+                subnet("10.2.0.2", 24),
+                subnet("10.5.0.1", 30),
+                subnet("fd00:5::1", 126),
+            ]);
         }
         let mut set = |name: &str, value: &str| node.sysctls.push((name.to_owned(), value.to_owned()));
         if dice.chance(20) {
@@ -263,20 +268,46 @@ impl Topology {
     }
 
     fn add_tables(&mut self, dice: &mut Dice) {
-        let conditions_v4 = ["fwmark 0x4000/0x4000", "fwmark 0x1", "to 10.96.0.0/24", "iif tun1", "from 10.1.0.0/24", "not fwmark 0x8000/0x8000"];
-        let conditions_v6 = ["fwmark 0x4000/0x4000", "fwmark 0x1", "to fd00:96::/64", "iif tun1", "from fd00:1::/64", "not fwmark 0x8000/0x8000"];
+        let conditions_v4 = [
+            "fwmark 0x4000/0x4000",
+            "fwmark 0x1",
+            "to 10.96.0.0/24",
+            "iif tun1",
+            "from 10.1.0.0/24",
+            "not fwmark 0x8000/0x8000",
+        ];
+        let conditions_v6 = [
+            "fwmark 0x4000/0x4000",
+            "fwmark 0x1",
+            "to fd00:96::/64",
+            "iif tun1",
+            "from fd00:1::/64",
+            "not fwmark 0x8000/0x8000",
+        ];
         for (table, priority) in [(100, 100), (200, 32_000)] {
             let at = dice.number(0..=5);
             for (family, conditions) in [(Family::V4, conditions_v4), (Family::V6, conditions_v6)] {
                 let condition = conditions.get(usize::try_from(at).unwrap_or(0)).unwrap_or(&"fwmark 0x1");
-                let action = if dice.chance(85) { format!("lookup {table}") } else { dice.of(["blackhole", "prohibit", "unreachable"]).to_owned() };
+                let action = if dice.chance(85) {
+                    format!("lookup {table}")
+                } else {
+                    dice.of(["blackhole", "prohibit", "unreachable"]).to_owned()
+                };
                 let text = format!("priority {priority} {condition} {action}");
                 self.rules.push(RoutingRule { family, text });
             }
             let routes = match dice.number(0..=3) {
-                0 => [("0.0.0.0", 0, Hop::Via(subnet("10.2.0.9", 0).address)), ("::", 0, Hop::Via(subnet("fd00:2::9", 0).address))],
-                1 => [("10.0.0.0", 8, Hop::Device("tun1".into())), ("fd00::", 16, Hop::Device("tun1".into()))],
-                2 => [("203.0.113.0", 24, Hop::Device("tun2".into())), ("2001:db8:9::", 48, Hop::Device("tun2".into()))],
+                0 => [
+                    ("0.0.0.0", 0, Hop::Via(subnet("10.2.0.9", 0).address)),
+                    ("::", 0, Hop::Via(subnet("fd00:2::9", 0).address)),
+                ],
+                1 => {
+                    [("10.0.0.0", 8, Hop::Device("tun1".into())), ("fd00::", 16, Hop::Device("tun1".into()))]
+                }
+                2 => [
+                    ("203.0.113.0", 24, Hop::Device("tun2".into())),
+                    ("2001:db8:9::", 48, Hop::Device("tun2".into())),
+                ],
                 _ => [("10.2.0.0", 24, Hop::Throw), ("fd00:2::", 64, Hop::Throw)],
             };
             for (to, prefix, hop) in routes {
@@ -310,7 +341,10 @@ mod tests {
         assert_eq!((v4.nth(-1), v4.nth(5)), (at("10.1.1.255"), at("10.1.2.5")));
         let v6 = subnet("fd00:1::7", 64);
         assert_eq!((v6.first(), v6.last()), (at("fd00:1::"), at("fd00:1::ffff:ffff:ffff:ffff")));
-        assert_eq!((v6.nth(-1), v6.nth(0x105)), (at("fd00:0:ffff:ffff:ffff:ffff:ffff:ffff"), at("fd00:1::105")));
+        assert_eq!(
+            (v6.nth(-1), v6.nth(0x105)),
+            (at("fd00:0:ffff:ffff:ffff:ffff:ffff:ffff"), at("fd00:1::105"))
+        );
         assert!(!v6.contains(at("10.0.0.1")) && subnet("0.0.0.0", 99).prefix == 32);
         assert!(subnet("::", 0).contains(at("ff02::1")));
     }

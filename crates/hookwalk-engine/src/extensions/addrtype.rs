@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use hookwalk_parser::extensions::{AddressType, AddressTypes, AddrtypeMatch};
 use hookwalk_parser::types::Negatable;
@@ -17,9 +17,10 @@ pub(super) fn test(m: &AddrtypeMatch, view: &View<'_>) -> Answer {
     };
     let one = |types: Option<Negatable<AddressTypes>>, address: IpAddr| match types {
         None => Answer::Yes,
-        Some(types) => match limit {
-            None => address_type(types.value, address, view),
-            Some(interface) => limited(types.value, address, interface, view),
+        Some(types) => match (address, limit) {
+            (IpAddr::V6(v6), _) => address_type6(types.value, v6, limit, view),
+            (_, None) => address_type(types.value, address, view),
+            (_, Some(interface)) => limited(types.value, address, interface, view),
         }
         .negate(types.negated),
     };
@@ -37,6 +38,44 @@ fn address_type(types: AddressTypes, address: IpAddr, view: &View<'_>) -> Answer
         None => {
             view.ask(Question::Number { field: Field::TypeOf(address), wanted: Ranges::types(types.iter()) })
         }
+    }
+}
+
+/// In IPv6 the types are not apart from each other (kernel: `net/netfilter/xt_addrtype.c`, `match_type6`). UNICAST,
+/// MULTICAST and UNSPEC are told by the address, and each of them that is asked has to hold; an address of
+/// this node is UNICAST too. Of LOCAL, ANYCAST and UNREACHABLE, which routing tells, one is enough.
+fn address_type6(
+    types: AddressTypes,
+    address: Ipv6Addr,
+    limit: Option<Option<InterfaceName>>,
+    view: &View<'_>,
+) -> Answer {
+    let asks = |kind: AddressType| types.contains(kind);
+    let is_unicast = !address.is_multicast() && !address.is_unspecified();
+    if asks(AddressType::Multicast) && !address.is_multicast()
+        || asks(AddressType::Unicast) && !is_unicast
+        || asks(AddressType::Unspec) && !address.is_unspecified()
+    {
+        return Answer::No;
+    }
+    let by_route = [AddressType::Local, AddressType::Anycast, AddressType::Unreachable];
+    if !by_route.into_iter().any(asks) {
+        return Answer::Yes;
+    }
+    let address = IpAddr::V6(address);
+    let known = view.host.address_type(address);
+    let is_local_or_unknown = known.is_none_or(|kind| kind == AddressType::Local);
+    match limit {
+        Some(interface) if asks(AddressType::Local) && is_local_or_unknown => {
+            limited(types, address, interface, view)
+        }
+        _ => match known {
+            Some(kind) => asks(kind).into(),
+            None => {
+                let wanted = Ranges::types(types.iter().filter(|kind| by_route.contains(kind)));
+                view.ask(Question::Number { field: Field::TypeOf(address), wanted })
+            }
+        },
     }
 }
 

@@ -48,7 +48,9 @@ pub(super) fn is_rewrite_known(
     Ok(())
 }
 
-/// A port inside the range is kept; else the first of the range, or the one that `base` shifts to.
+/// A port inside the range is kept, else it is the first of the range. With a base the distance to it is what
+/// counts, whether the port is inside or not, and it wraps around in the range and below the base
+/// (`nf_nat_l4proto_unique_tuple`, `NF_NAT_RANGE_PROTO_OFFSET`).
 pub(super) fn destination_port(to: NatRange, random: bool, state: &mut State) {
     let Some(range) = to.ports else { return };
     if range.first == range.last {
@@ -56,17 +58,19 @@ pub(super) fn destination_port(to: NatRange, random: bool, state: &mut State) {
     } else if random {
         (state.dport, state.dport_range) = (None, Some(range));
     } else if let Some(port) = state.dport {
-        let port = if range.contains(port) { port } else { shifted(range, to.base_port, port) };
+        let port = match to.base_port {
+            Some(base) => shifted(range, base, port),
+            None if range.contains(port) => port,
+            None => range.first,
+        };
         (state.dport, state.dport_range) = (Some(port), None);
     } else {
         state.dport_range = Some(range);
     }
 }
 
-fn shifted(range: PortRange, base: Option<u16>, port: u16) -> u16 {
-    let Some(base) = base else { return range.first };
-    match port.checked_sub(base).and_then(|offset| range.first.checked_add(offset)) {
-        Some(port) if range.contains(port) => port,
-        _ => range.first,
-    }
+fn shifted(range: PortRange, base: u16, port: u16) -> u16 {
+    let size = u32::from(range.last.saturating_sub(range.first)) + 1;
+    let offset = u32::from(port.wrapping_sub(base)) % size;
+    range.first.wrapping_add(u16::try_from(offset).unwrap_or(0))
 }

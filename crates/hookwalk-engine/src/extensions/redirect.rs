@@ -7,6 +7,41 @@ use super::{Effect, dnat};
 use crate::program::Hook;
 use crate::state::{State, View};
 
+/// Whether an address may stand in for another one: in IPv6 one for a link, a site, or one of the old
+/// IPv4-compatible kind wants its like (`nf_nat_redirect_ipv6_usable`).
+fn is_of_reach(own: IpAddr, dst: IpAddr) -> bool {
+    let (IpAddr::V6(own), IpAddr::V6(dst)) = (own, dst) else { return true };
+    let wanted = reach(dst);
+    wanted == Reach::Global || wanted == reach(own)
+}
+
+/// What the kernel's `ipv6_addr_scope` tells apart.
+#[derive(PartialEq, Eq)]
+enum Reach {
+    Node,
+    Link,
+    Site,
+    Compatible,
+    Global,
+}
+
+fn reach(address: Ipv6Addr) -> Reach {
+    let [first, second, ..] = address.octets();
+    match (first, second) {
+        (0xff, group) => match group & 0xf {
+            1 => Reach::Node,
+            2 => Reach::Link,
+            5 => Reach::Site,
+            _ => Reach::Global,
+        },
+        (0xfe, 0x80..=0xbf) => Reach::Link,
+        (0xfe, 0xc0..) => Reach::Site,
+        _ if address.is_loopback() => Reach::Node,
+        _ if address.to_bits() >> 32 == 0 && !address.is_unspecified() => Reach::Compatible,
+        _ => Reach::Global,
+    }
+}
+
 /// kernel: `net/netfilter/nf_nat_redirect.c`. Locally sent packets go to loopback; others to the first
 /// address of the interface they came in by, and are dropped when it has none.
 pub(super) fn apply(t: RedirectTarget, state: &mut State, view: &View<'_>) -> Effect {
@@ -23,7 +58,9 @@ pub(super) fn apply(t: RedirectTarget, state: &mut State, view: &View<'_>) -> Ef
             );
         };
         let of_it = |own: &&crate::host::InterfaceAddress| {
-            own.interface == interface && Family::of(own.address()) == family
+            own.interface == interface
+                && Family::of(own.address()) == family
+                && is_of_reach(own.address(), state.dst)
         };
         match all.iter().find(of_it) {
             Some(first) => first.address(),

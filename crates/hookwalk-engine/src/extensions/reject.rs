@@ -26,6 +26,11 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
             && !back_to_group;
         return if answers { Effect::Reject(with) } else { Effect::Drop };
     }
+    // Nobody in particular has an anycast or multicast address, so it gets no ICMP error (RFC 4443, 2.4).
+    let is_group = family == Family::V6 && state.src.is_multicast();
+    if is_group || view.host.address_type(state.src) == Some(AddressType::Anycast) {
+        return Effect::Drop;
+    }
     match is_icmp_error(view) {
         Ok(true) => Effect::Drop,
         Ok(false) => Effect::Reject(with),

@@ -1,4 +1,4 @@
-use hookwalk_parser::extensions::RpfilterMatch;
+use hookwalk_parser::extensions::{AddressType, RpfilterMatch};
 
 use crate::host::{RouteKey, Routed};
 use crate::packet::InterfaceName;
@@ -22,7 +22,11 @@ pub(super) fn test(m: &RpfilterMatch, view: &View<'_>) -> Answer {
         };
         view.ask(Question::Opaque { text, seen: state.rewrites })
     };
-    let passes = if view.host.is_local(state.src) == Some(true) {
+    let kind = view.host.address_type(state.src);
+    let passes = if kind == Some(AddressType::Anycast) {
+        // IPv6 takes no route to one (`net/ipv6/netfilter/ip6t_rpfilter.c`).
+        Answer::No
+    } else if kind == Some(AddressType::Local) {
         m.accept_local.into()
     } else if routing.is_known() {
         let mark = if m.validmark { state.mark } else { 0 };

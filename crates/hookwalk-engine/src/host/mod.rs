@@ -6,6 +6,7 @@ mod address;
 mod connection;
 mod route;
 mod set;
+mod source6;
 mod sysctl;
 
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ pub use route::{NextHop, Route, RouteKind, RouteTableId, RoutingAction, RoutingR
 pub(crate) use route::{RouteKey, Routed, RoutingTables};
 pub use set::{AddressSet, IpNetwork, IpSet, SetDimension, SetEntry, SetMember, SetPart};
 pub(crate) use set::{Lookup, Wanted};
+pub(crate) use source6::source6;
 pub use sysctl::{InterfaceSysctls, ReversePath, Sysctls};
 
 /// The node around the dump.

@@ -220,6 +220,15 @@ impl RoutingTables {
         }
     }
 
+    /// The next hop of the main table's route to a destination that leaves by an interface.
+    pub(crate) fn route_by(&self, dst: IpAddr, interface: InterfaceName) -> Option<NextHop> {
+        let routes = self.tables.get(&RouteTableId::MAIN)?.iter();
+        let mut hops = routes
+            .filter(|route| route.kind == RouteKind::Unicast && route.destination.contains(&dst))
+            .flat_map(|route| &route.next_hops);
+        hops.find(|hop| hop.interface == Some(interface)).copied()
+    }
+
     fn find(&self, key: &RouteKey) -> Result<&Route, Routed> {
         if self.lack {
             return Err(Routed::Unknown);

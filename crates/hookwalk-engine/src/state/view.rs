@@ -5,6 +5,7 @@ use hookwalk_parser::types::Protocol;
 use super::{Answer, Connection, Facts, Interface, Memory, Past, RuleKey, State};
 use crate::host::{
     ConnectionTable, ConnectionTuple, Host, InterfaceAddress, RouteKey, Routed, Scope, TrackedConnection,
+    source6,
 };
 use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{Hook, RuleId};
@@ -134,7 +135,12 @@ impl View<'_> {
     /// The source that MASQUERADE gives (kernel: `net/ipv4/devinet.c`, `inet_select_addr`): of the
     /// out interface's primary global addresses the one whose subnet holds the next hop, else the
     /// first, else one of another interface.
+    ///
+    /// IPv6 goes by the destination instead: see [`source6`](crate::host::source6).
     pub(crate) fn masquerade_address(&self) -> Option<IpAddr> {
+        if let (IpAddr::V6(dst), Some(all)) = (self.state.dst, self.host.interface_addresses()) {
+            return source6(all, self.out_interface()?, dst).map(IpAddr::V6);
+        }
         let next_hop = self.state.route.and_then(|route| route.via).unwrap_or(self.state.dst);
         let Some(all) = self.host.interface_addresses() else {
             return self.host.only_node_address(self.state.dst);

@@ -37,6 +37,19 @@ impl Way<'_> {
             Ok(to_this_node) => to_this_node,
             Err(turn) => return Move::Turn(turn),
         };
+        let packet = self.packet_of(&state);
+        // Only an interface that holds it gives `::1` away, and `lo` does not ask (`rt6_need_strict`).
+        if to_this_node && in_interface != InterfaceName::LOOPBACK && is_loopback6(state.dst) {
+            return self.forward_loopback(state, in_interface);
+        }
+        let is_fragment = packet.fragment_offset > 0 || packet.more_fragments;
+        if to_this_node && is_fragment && state.dst.is_ipv4() {
+            // `ip_local_deliver` puts packets together before INPUT; IPv6 does it behind.
+            return lost(
+                state,
+                End::not_routed("a fragment for this node waits for the others before INPUT"),
+            );
+        }
         if to_this_node {
             state.route = Some(Chosen { to_this_node: true, via: None, out: Interface::None });
             return Move::On(State { at: At::Table(Hook::Input, TableName::Mangle), ..state });
@@ -66,9 +79,40 @@ impl Way<'_> {
         Move::On(State { at: At::Table(Hook::Forward, TableName::Mangle), ..state })
     }
 
+    /// What DNAT sent to `::1` goes on by the interface that it came by, where that has a route for it
+    /// (kernel: `net/ipv6/route.c`, `rt6_need_strict`).
+    fn forward_loopback(&mut self, mut state: State, in_interface: InterfaceName) -> Move {
+        if !self.may_forward(&state, in_interface) {
+            return lost(state, End::not_routed("forwarding is off"));
+        }
+        let routing = self.host.routing();
+        let back = routing.is_known().then(|| routing.route_by(state.dst, in_interface));
+        let chosen = match back {
+            Some(Some(hop)) if state.ttl > 1 => Chosen::forward(hop),
+            Some(Some(_)) => return lost(state, End::not_routed("its time to live ends here")),
+            Some(None) => {
+                return lost(
+                    state,
+                    End::not_routed("a loopback address is reached by another interface than lo"),
+                );
+            }
+            None => {
+                let reason = format!("nothing tells whether `{in_interface}` has a route to {}", state.dst);
+                return lost(state, End::unknown(Place::Routing, reason));
+            }
+        };
+        state.ttl -= 1;
+        (state.route, state.out) = (Some(chosen), chosen.out);
+        Move::On(State { at: At::Table(Hook::Forward, TableName::Mangle), ..state })
+    }
+
     /// Before OUTPUT: a packet without a route is not made at all.
     pub(super) fn route_out(&mut self, mut state: State) -> Move {
         match self.choose_for_sent(&state) {
+            // A process that has bound to 127.0.0.1 can only talk to this node (`__mkroute_output`).
+            Ok(Ok(chosen)) if self.is_loopback_leaving(&state, chosen) => {
+                lost(state, End::not_routed("a loopback address may not leave by another interface than lo"))
+            }
             Ok(Ok(chosen)) => {
                 (state.route, state.out) = (Some(chosen), chosen.out);
                 Move::On(State { at: At::Table(Hook::Output, TableName::Raw), ..state })
@@ -116,11 +160,15 @@ impl Way<'_> {
             Turn::End(*state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), Some(reason)))
         };
         let chosen = self.choose_for_sent(state)?.map_err(|reason| fails(reason.to_owned()))?;
-        let from_loopback = state.src.is_ipv4() && state.src.is_loopback();
-        if from_loopback && !chosen.to_this_node && !self.may_route_localnet(chosen.out) {
+        if self.is_loopback_leaving(state, chosen) {
             return Err(fails(format!("{} may not leave by another interface than lo", state.src)));
         }
         Ok(chosen)
+    }
+
+    fn is_loopback_leaving(&mut self, state: &State, chosen: Chosen) -> bool {
+        let from_loopback = state.src.is_ipv4() && state.src.is_loopback();
+        from_loopback && !chosen.to_this_node && !self.may_route_localnet(chosen.out)
     }
 
     fn choose_for_sent(&mut self, state: &State) -> Result<Result<Chosen, &'static str>, Turn> {
@@ -208,6 +256,10 @@ impl Way<'_> {
 
 fn lost(state: State, end: End) -> Move {
     Move::Turn(Turn::End(state, end))
+}
+
+fn is_loopback6(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_loopback())
 }
 
 fn is_multicast(address: IpAddr) -> bool {

@@ -14,15 +14,14 @@ use crate::state::{At, Granted, Interface, State};
 impl Way<'_> {
     /// Before the first hook of a packet that arrives (kernel: `net/ipv6/ip6_input.c`, `ip6_rcv_core`).
     pub(super) fn receive(state: State) -> Move {
-        if state.in_interface != Interface::Known(InterfaceName::LOOPBACK)
-            && let (IpAddr::V6(src), IpAddr::V6(dst)) = (state.src, state.dst)
-        {
+        if let (IpAddr::V6(src), IpAddr::V6(dst)) = (state.src, state.dst) {
+            let from_outside = state.in_interface != Interface::Known(InterfaceName::LOOPBACK);
             let scope = dst.octets()[1] & 0xf;
-            let refused = if src.is_loopback() || dst.is_loopback() {
+            let refused = if from_outside && (src.is_loopback() || dst.is_loopback()) {
                 Some("a loopback address is used on another interface than lo")
             } else if src.is_multicast() {
                 Some("the source is no address of a host")
-            } else if dst.is_multicast() && scope < 2 {
+            } else if from_outside && dst.is_multicast() && scope < 2 {
                 Some("the group does not reach beyond the sending node")
             } else {
                 None
@@ -69,7 +68,8 @@ impl Way<'_> {
         if self.host.address_type(state.src).is_none() {
             self.granted.insert(Granted::ForeignSource);
         }
-        state.dst.is_unspecified().then_some("the destination is no address")
+        // `::` is forwarded like any other destination.
+        None
     }
 
     /// What the way back to the sender says (kernel: `net/ipv4/fib_frontend.c`, `fib_validate_source`).
@@ -98,8 +98,14 @@ impl Way<'_> {
             return Ok(None);
         }
         let mark = if self.host.sysctls.src_valid_mark(interface) { state.mark } else { 0 };
-        let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface: InterfaceName::LOOPBACK };
         let routing = self.host.routing();
+        // The way back of what is forwarded begins at the interface it will leave by (`__mkroute_input`).
+        let forth = RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface: interface };
+        let in_interface = match routing.is_known().then(|| routing.route(&forth)) {
+            Some(Routed::Forward(hop)) => hop.interface.unwrap_or(InterfaceName::LOOPBACK),
+            _ => InterfaceName::LOOPBACK,
+        };
+        let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface };
         let passes = match routing.is_known().then(|| routing.route(&key)) {
             Some(Routed::Forward(_)) if filter == ReversePath::Loose => Some(true),
             Some(Routed::Forward(_)) => {

@@ -259,11 +259,11 @@ impl Way<'_> {
         state.mark_at_table = state.mark;
         if table == TableName::Nat {
             if let Some(connection) = state.connection {
-                return Self::behind(self.map(state, connection, hook), hook, table);
+                return self.behind(self.map(state, connection, hook), hook, table);
             }
             state.nat_settled = false;
             if state.tracking != PacketState::New || state.looped_back {
-                return Self::behind(state, hook, table);
+                return self.behind(state, hook, table);
             }
         }
         let mut chains = [None, None];
@@ -288,7 +288,7 @@ impl Way<'_> {
                 Err(turn) => return Move::Turn(turn),
             },
             [Some(only), None] | [None, Some(only)] => (only, None),
-            [None, None] => return Self::behind(state, hook, table),
+            [None, None] => return self.behind(state, hook, table),
         };
         state.other_backend = second;
         self.enter_chain(state, hook, first)
@@ -323,7 +323,7 @@ impl Way<'_> {
     }
 
     /// Where a packet goes that a table lets pass.
-    fn behind(state: State, hook: Hook, table: TableName) -> Move {
+    fn behind(&self, state: State, hook: Hook, table: TableName) -> Move {
         use Hook::{Forward, Input, Output, Postrouting, Prerouting};
         use TableName::{Filter, Mangle, Nat, Raw, Security};
         let at = match (hook, table) {
@@ -331,6 +331,10 @@ impl Way<'_> {
             (Prerouting, Mangle) => At::Table(Prerouting, Nat),
             (Prerouting, _) => At::RouteIn,
             (Input, Mangle) => At::Table(Input, Filter),
+            // iptables-nft registers security behind nat (priorities 150 and 100), legacy before it (50).
+            (Input, Filter) if self.program.security_is_behind_nat() => At::Table(Input, Nat),
+            (Input, Nat) if self.program.security_is_behind_nat() => At::Table(Input, Security),
+            (Input, Security) if self.program.security_is_behind_nat() => At::Done,
             (Input, Filter) => At::Table(Input, Security),
             (Input, Security) => At::Table(Input, Nat),
             (Forward, Mangle) => At::Table(Forward, Filter),
@@ -612,7 +616,7 @@ impl Way<'_> {
         {
             return self.enter_chain(state, place.hook, other);
         }
-        Self::behind(state, place.hook, table)
+        self.behind(state, place.hook, table)
     }
 
     fn end_of_chain(&mut self, mut state: State, place: InChain) -> Move {

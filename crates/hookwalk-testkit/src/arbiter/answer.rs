@@ -46,8 +46,9 @@ pub struct Answer {
     /// Every rule whose matches all held, the ends of chains and policies, with the mark after each, in order:
     /// `nat/KUBE-SERVICES/4 mark 0x0`.
     pub steps: Vec<String>,
-    /// Whether there may have been more steps than those told.
-    pub more_steps: bool,
+    /// Rules that may have matched as well or not, without a difference to all else: `nat/KUBE-SERVICES/4`. Where
+    /// there are some, ends of chains and marks on the way are not compared.
+    pub maybe: Vec<String>,
     /// The packet as it leaves or reaches the node; none where it does not.
     pub packet: Option<AsItLeft>,
     /// How likely it is: 1 for what happened.
@@ -77,13 +78,33 @@ impl fmt::Display for AsItLeft {
 }
 
 impl Answer {
+    /// The rules of the steps, without those that may have matched or not.
+    fn certain_rules<'s>(&'s self, steps: &'s [String]) -> impl Iterator<Item = &'s str> {
+        let rules = steps.iter().map(|step| step.split(" mark ").next().unwrap_or_default());
+        let rules = rules.filter(|rule| !rule.ends_with("/return") && !rule.ends_with("/policy"));
+        rules.filter(|rule| self.maybe.iter().all(|maybe| maybe != rule))
+    }
+
     /// Where it differs from what was seen.
     pub fn differs(&self, seen: &Answer) -> Option<String> {
         let is_unknown = self.verdict == "unknown";
         let steps_fit = if is_unknown {
-            seen.steps.starts_with(&self.steps)
-        } else if self.more_steps {
-            is_within(&self.steps, &seen.steps)
+            // What the last rule does is not known, so its mark is not either.
+            let rule = |step: &String| step.split(" mark ").next().unwrap_or_default().to_owned();
+            self.steps.split_last().is_none_or(|(last, before)| {
+                seen.steps.starts_with(before) && seen.steps.get(before.len()).map(rule) == Some(rule(last))
+            })
+        } else if !self.maybe.is_empty() {
+            let mut own = self.certain_rules(&self.steps);
+            let mut others = self.certain_rules(&seen.steps);
+            if let Some(missing) = own.find(|rule| !others.any(|other| other == *rule)) {
+                return Some(format!("{missing} was not seen"));
+            }
+            let known: Vec<&str> = self.certain_rules(&self.steps).collect();
+            match self.certain_rules(&seen.steps).find(|rule| !known.contains(rule)) {
+                Some(more) => return Some(format!("{more} was seen")),
+                None => true,
+            }
         } else {
             self.steps == seen.steps
         };
@@ -106,12 +127,6 @@ impl Answer {
             && one.dport.fits(&other.dport);
         (!same).then(|| format!("packet: {one} against {other}"))
     }
-}
-
-/// Whether the one is the other with some left out.
-fn is_within(few: &[String], many: &[String]) -> bool {
-    let mut many = many.iter();
-    few.iter().all(|step| many.any(|other| other == step))
 }
 
 fn first_difference(one: &[String], other: &[String]) -> String {
@@ -165,7 +180,7 @@ mod tests {
         Answer {
             verdict: verdict.to_owned(),
             steps: steps.iter().map(|&step| step.to_owned()).collect(),
-            more_steps: false,
+            maybe: vec![],
             packet: None,
             share: Probability::ONE,
         }
@@ -180,7 +195,7 @@ mod tests {
         assert_eq!(walk.agree(&other).unwrap_err(), "step 2: the end against c (the nearest of 2)");
         let unknown = Answers { possible: vec![answer("unknown", &["a"])], unknown: vec![] };
         assert_eq!(unknown.agree(&other), Ok(0));
-        let maybe = Answer { more_steps: true, ..answer("dropped in FORWARD", &["c"]) };
+        let maybe = Answer { maybe: vec!["a".to_owned()], ..answer("dropped in FORWARD", &["c"]) };
         assert_eq!(maybe.differs(&other), None);
     }
 

@@ -66,17 +66,21 @@ impl Arbiter for EngineArbiter {
         let mut answers = Answers::default();
         for case in &walk.cases {
             for assumption in &case.assume {
-                answers.unknown.push(Unknown { rule: rule(assumption.rule.as_ref()), what: assumption.what.clone() });
+                answers
+                    .unknown
+                    .push(Unknown { rule: rule(assumption.rule.as_ref()), what: assumption.what.clone() });
             }
             for outcome in &case.outcomes {
                 for assumption in &outcome.assume {
                     let rule = rule(assumption.rule.as_ref());
                     answers.unknown.push(Unknown { rule, what: assumption.what.clone() });
                 }
-                answers.unknown.extend(outcome.maybe_rules.iter().map(|maybe| Unknown {
-                    rule: rule(Some(maybe)),
-                    what: "whether it matched".to_owned(),
-                }));
+                answers.unknown.extend(
+                    outcome.maybe_rules.iter().map(|maybe| Unknown {
+                        rule: rule(Some(maybe)),
+                        what: "whether it matched".to_owned(),
+                    }),
+                );
                 if outcome.verdict == Verdict::Unknown {
                     let last = outcome.steps.last().map(|step| &step.at);
                     let what = outcome.reason.clone().unwrap_or_else(|| outcome.not_in_dump.join(", "));
@@ -149,7 +153,7 @@ fn answer(outcome: &Outcome) -> Answer {
     Answer {
         verdict,
         steps: outcome.steps.iter().map(step).collect(),
-        more_steps: !outcome.maybe_rules.is_empty(),
+        maybe: outcome.maybe_rules.iter().map(ToString::to_string).collect(),
         packet,
         share: outcome.probability.clone(),
     }

@@ -55,6 +55,9 @@ impl KernelArbiter {
         }
         node.forget_connections()?;
         let opened = node.send_within_session(first.clone())?;
+        if opened.connection.is_none() {
+            return Ok(None);
+        }
         let Some(reply) = reply(&shot.first, &opened, topology) else { return Ok(None) };
         let seen = match shot.moment {
             Moment::First | Moment::Second => node.send_within_session(first)?,
@@ -86,11 +89,10 @@ impl Arbiter for KernelArbiter {
         let node = self.node()?;
         let here = (scene.backend, scene.family);
         let sets_change = self.has_sets || !scene.sets.is_empty();
-        if let Some((backend, family)) = self.rules.filter(|rules| sets_change || *rules != here) {
-            node.load(backend, family, "")?;
-        }
         if sets_change {
             node.load_sets(&scene.sets)?;
+        } else if self.rules.is_some_and(|rules| rules != here) {
+            node.clear()?;
         }
         node.load(scene.backend, scene.family, &scene.rules)?;
         self.has_sets = !scene.sets.is_empty();
@@ -105,7 +107,6 @@ impl Arbiter for KernelArbiter {
         Ok(Answers { possible: possible.into_iter().collect(), unknown: vec![] })
     }
 }
-
 
 /// The answer to a first packet, as [`later::reply`] makes it, where there is one.
 fn reply(first: &PacketSpec, opened: &Observation, topology: &Topology) -> Option<PacketSpec> {
@@ -141,7 +142,7 @@ fn answer(seen: &Observation, backend: Option<Backend>) -> Answer {
         }
     });
     let steps = seen.steps.iter().filter(|step| backend.is_none_or(|backend| step.backend == backend));
-    Answer { verdict, steps: steps.map(step).collect(), more_steps: false, packet, share: Probability::ONE }
+    Answer { verdict, steps: steps.map(step).collect(), maybe: vec![], packet, share: Probability::ONE }
 }
 
 fn step(step: &Step) -> String {

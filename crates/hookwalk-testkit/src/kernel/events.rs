@@ -119,9 +119,8 @@ impl Rules {
                 (!is_housekeeping(&packet)).then(|| Event::Reply { kind: reply_kind(&packet), packet })
             }
             (LOGGED, group::REPLY_ON_LOOPBACK) => Some(Event::ReplyOnLoopback),
-            (connections::NEW, _) => {
-                connections::read(message.family, body).map(|(connection, handle)| Event::Connection(connection, handle))
-            }
+            (connections::NEW, _) => connections::read(message.family, body)
+                .map(|(connection, handle)| Event::Connection(connection, handle)),
             _ => None,
         })
     }
@@ -178,7 +177,8 @@ impl Rules {
         };
         let (table, chain) = key;
         let mark = number32(body, log::MARK);
-        let headers = attribute(body, log::PAYLOAD).map(|packet| packet.get(..HEADERS).unwrap_or(packet).to_vec());
+        let headers =
+            attribute(body, log::PAYLOAD).map(|packet| packet.get(..HEADERS).unwrap_or(packet).to_vec());
         let step = Step { backend: Backend::Legacy, table, chain, at, mark };
         Ok(Some(Sight { at: Spot::Step(step), mark, headers }))
     }

@@ -3,8 +3,8 @@
 use super::connections::{Connection, Handle};
 use super::error::Error;
 use super::events::{Sight, Spot};
-use crate::arbiter::Backend;
 use super::observation::{At, Hook, Observation, Place, Reply, ReplyKind, Step, Verdict};
+use crate::arbiter::Backend;
 
 /// The index of `lo` in every namespace.
 const LOOPBACK: u32 = 1;
@@ -75,6 +75,8 @@ impl Gathered {
             None => stopped(Place::Receive),
             Some(Point { first: true, hook, .. }) => stopped(Place::Hook(hook)),
             Some(Point { hook: Hook::Input, in_index, .. }) => Verdict::Local { interface: named(in_index) },
+            // What leaves by `lo` and does not come in again was refused there.
+            Some(Point { hook: Hook::Postrouting, out_index: LOOPBACK, .. }) => stopped(Place::Routing),
             Some(Point { hook: Hook::Postrouting, out_index, .. }) => {
                 let interface = named(out_index);
                 own = self.own_departure(out_index);

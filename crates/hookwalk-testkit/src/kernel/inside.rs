@@ -1,6 +1,7 @@
 //! What lives in the namespace's thread: sends a packet and gathers everything that is said about it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use crate::topology::Topology;
 /// `IPPROTO_RAW`: the header comes with the packet.
 const RAW: i32 = 255;
 /// How long a packet that is still under way is waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(1000);
 /// How long it has to be quiet around a packet that went through `lo` and was not delivered. Only
 /// there the kernel may go on in another context after the call has returned.
 const QUIET: Duration = Duration::from_millis(5);
@@ -31,8 +32,6 @@ const QUIET: Duration = Duration::from_millis(5);
 /// The namespace's devices, sockets and rules.
 pub(super) struct Inside {
     devices: Vec<Device>,
-    raw_v4: RawSocket,
-    raw_v6: RawSocket,
     /// Where traces, logs and new connections arrive.
     events: Socket,
     /// For requests, so that answers do not mix with events.
@@ -55,16 +54,8 @@ impl Inside {
         let netlink = |groups| Socket::open(groups).map_err(Error::system("open a netlink socket"));
         let mut events = netlink(events::TRACE_GROUP | connections::GROUPS)?;
         events::bind_logs(&mut events).map_err(Error::system("bind to nfnetlink_log"))?;
-        let raw = |domain| {
-            RawSocket::new(domain, Type::RAW, Some(Protocol::from(RAW)))
-                .map_err(Error::system("open a raw socket"))
-        };
-        let raw_v4 = raw(Domain::IPV4)?;
-        raw_v4.set_broadcast(true).map_err(Error::system("allow broadcasts"))?;
         let mut inside = Self {
             devices,
-            raw_v4,
-            raw_v6: raw(Domain::IPV6)?,
             events,
             requests: netlink(0)?,
             rules: Rules::default(),
@@ -88,11 +79,37 @@ impl Inside {
             Backend::Legacy => {
                 let saved = run(save(backend, family), &[], "")?;
                 self.rules.set_lengths(number, counters::lengths(&saved));
-            },
+            }
             Backend::Nft => self.read_handles()?,
         }
         self.forget_all()?;
         restored.map(drop)
+    }
+
+    /// Takes the rules of all backends and families away.
+    pub(super) fn clear(&mut self) -> Result<(), Error> {
+        for backend in Backend::ALL {
+            for family in [Family::V4, Family::V6] {
+                let key = (backend, address_family(family));
+                if self.tables.get(&key).is_some_and(|tables| !tables.is_empty()) {
+                    self.load(backend, family, "")?;
+                    self.tables.remove(&key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Destroys all sets. nft gives up what a deleted rule held a while after the command has ended.
+    pub(super) fn destroy_sets(&mut self) -> Result<(), Error> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // The members of a list of sets are in use by it.
+            match run("ipset", &["flush"], "").and_then(|_| run("ipset", &["destroy"], "")) {
+                Err(_) if Instant::now() < deadline => std::thread::sleep(QUIET),
+                result => return result.map(drop),
+            }
+        }
     }
 
     fn read_handles(&mut self) -> Result<(), Error> {
@@ -152,10 +169,9 @@ impl Inside {
                 Ok(None)
             }
             Injection::Sent { packet, mark } => {
-                let destination = destination(packet).ok_or_else(|| Error::NotIp("too short".to_owned()))?;
-                let raw = if destination.is_ipv4() { &self.raw_v4 } else { &self.raw_v6 };
-                raw.set_mark(*mark).map_err(Error::system("set the mark of a socket"))?;
-                match raw.send_to(packet, &SocketAddr::new(destination, 0).into()) {
+                let (src, dst) = ends(packet).ok_or_else(|| Error::NotIp("too short".to_owned()))?;
+                let raw = raw_socket(src, *mark).map_err(Error::system("open a raw socket"))?;
+                match raw.send_to(packet, &SocketAddr::new(dst, 0).into()) {
                     Ok(_) => Ok(None),
                     Err(error) => match error.raw_os_error() {
                         Some(number) => Ok(Some(number)),
@@ -198,10 +214,27 @@ impl Inside {
     }
 }
 
-/// The destination address of a packet.
-fn destination(packet: &[u8]) -> Option<IpAddr> {
+/// A socket that sends from this address with this mark. Routing rules look at the address of the socket, not
+/// at that of the header; one that is not the node's own cannot be bound, and the socket then has none.
+fn raw_socket(src: IpAddr, mark: u32) -> io::Result<RawSocket> {
+    let domain = if src.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let raw = RawSocket::new(domain, Type::RAW, Some(Protocol::from(RAW)))?;
+    raw.set_mark(mark)?;
+    if src.is_ipv4() {
+        raw.set_broadcast(true)?;
+    }
+    match raw.bind(&SocketAddr::new(src, 0).into()) {
+        Err(error) if error.kind() != io::ErrorKind::AddrNotAvailable && !src.is_multicast() => Err(error),
+        _ => Ok(raw),
+    }
+}
+
+/// Source and destination address of a packet.
+fn ends(packet: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    let v6 = |at: usize| packet.get(at..)?.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).into());
+    let v4 = |at: usize| packet.get(at..)?.first_chunk::<4>().map(|bytes| Ipv4Addr::from(*bytes).into());
     match packet.first()? >> 4 {
-        6 => packet.get(24..)?.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).into()),
-        _ => packet.get(16..)?.first_chunk::<4>().map(|bytes| Ipv4Addr::from(*bytes).into()),
+        6 => Some((v6(8)?, v6(24)?)),
+        _ => Some((v4(12)?, v4(16)?)),
     }
 }

@@ -59,9 +59,9 @@ mod restore;
 mod setup;
 mod watch;
 
+pub use crate::arbiter::Backend;
 pub use connections::{Connection, Tuple};
 pub use counters::{Counters, RuleId};
 pub use error::Error;
 pub use namespace::Namespace;
 pub use observation::{At, Hook, Injection, Observation, Place, Reply, ReplyKind, Step, Verdict};
-pub use crate::arbiter::Backend;

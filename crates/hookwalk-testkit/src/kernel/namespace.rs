@@ -41,7 +41,9 @@ impl Namespace {
         let commands = Backend::ALL.into_iter().flat_map(|backend| {
             [Family::V4, Family::V6].into_iter().flat_map(move |f| [restore(backend, f), save(backend, f)])
         });
-        for (command, argument) in commands.map(|name| (name, "-V")).chain([("ip", "-V"), ("nft", "-v"), ("ipset", "-v")]) {
+        for (command, argument) in
+            commands.map(|name| (name, "-V")).chain([("ip", "-V"), ("nft", "-v"), ("ipset", "-v")])
+        {
             if run(command, &[argument], "").is_err() {
                 return Some(format!("needs `{command}`"));
             }
@@ -82,12 +84,17 @@ impl Namespace {
         self.ask(move |inside| inside.load(backend, family, &text))
     }
 
-    /// Replaces all sets by those of an `ipset restore` text. No rule may use one when this is called: a
-    /// [`Namespace::load`] of an empty text takes them away.
+    /// Takes all rules away.
+    pub fn clear(&self) -> Result<(), Error> {
+        self.ask(Inside::clear)
+    }
+
+    /// Replaces all sets by those of an `ipset restore` text, and takes all rules away, which may name one.
     pub fn load_sets(&self, restore_text: &str) -> Result<(), Error> {
         let text = restore_text.to_owned();
-        self.ask(move |_| {
-            run("ipset", &["destroy"], "")?;
+        self.ask(move |inside| {
+            inside.clear()?;
+            inside.destroy_sets()?;
             run("ipset", &["restore"], &text).map(drop)
         })
     }

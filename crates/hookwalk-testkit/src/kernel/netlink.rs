@@ -65,7 +65,12 @@ pub(super) fn parts(mut rest: &[u8]) -> impl Iterator<Item = Part<'_>> {
             DONE => Part::Done,
             _ => {
                 let ([family, _version, r0, r1], body) = content.split_first_chunk::<4>()?;
-                Part::Message(Message { kind, family: *family, resource: u16::from_be_bytes([*r0, *r1]), body })
+                Part::Message(Message {
+                    kind,
+                    family: *family,
+                    resource: u16::from_be_bytes([*r0, *r1]),
+                    body,
+                })
             }
         })
     })

@@ -59,7 +59,9 @@ pub(super) fn set_sysctl(name: &str, value: &str) -> Result<(), Error> {
 /// The switches that decide about packets of a family, as `sysctl -a` prints them.
 pub(super) fn sysctls(family: Family) -> Result<String, Error> {
     let (root, switches): (_, &[&str]) = match family {
-        Family::V4 => ("net/ipv4", &["rp_filter", "route_localnet", "forwarding", "accept_local", "src_valid_mark"]),
+        Family::V4 => {
+            ("net/ipv4", &["rp_filter", "route_localnet", "forwarding", "accept_local", "src_valid_mark"])
+        }
         Family::V6 => ("net/ipv6", &["forwarding"]),
     };
     let value = |path: String| {
@@ -110,7 +112,11 @@ pub(super) fn node(topology: &Topology) -> Result<Vec<Device>, Error> {
     for interface in interfaces {
         let name = &interface.name;
         for address in &interface.addresses {
-            let _ = writeln!(script, "addr add {address} dev {name}{}", if address.family() == Family::V6 { " nodad" } else { "" });
+            let _ = writeln!(
+                script,
+                "addr add {address} dev {name}{}",
+                if address.family() == Family::V6 { " nodad" } else { "" }
+            );
         }
         let _ = writeln!(script, "link set {name} up multicast off");
     }

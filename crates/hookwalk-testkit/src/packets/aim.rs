@@ -70,7 +70,10 @@ impl Aim<'_> {
         for route in routes.filter(|route| route.to.family() == self.family) {
             self.addresses.push(route.to.nth(0x0105));
         }
-        let far = [self.fixed([203, 0, 113, 9], "2001:db8:9::9"), self.fixed([198, 51, 100, 77], "2001:db8:51::77")];
+        let far = [
+            self.fixed([203, 0, 113, 9], "2001:db8:9::9"),
+            self.fixed([198, 51, 100, 77], "2001:db8:51::77"),
+        ];
         self.addresses.extend(far);
         self.addresses.retain(|address| Family::of(*address) == self.family);
         let usable: Vec<IpAddr> =
@@ -83,7 +86,9 @@ impl Aim<'_> {
     fn is_usable(&self, address: IpAddr) -> bool {
         let is_special = match address {
             IpAddr::V4(v4) => v4.octets().first() == Some(&0) || v4.is_broadcast(),
-            IpAddr::V6(v6) => v6.is_unspecified() || v6.segments().first().is_some_and(|s| s & 0xffc0 == 0xfe80),
+            IpAddr::V6(v6) => {
+                v6.is_unspecified() || v6.segments().first().is_some_and(|s| s & 0xffc0 == 0xfe80)
+            }
         };
         let is_last = |subnet: Subnet| address.is_ipv4() && subnet.last() == address;
         Family::of(address) == self.family
@@ -112,6 +117,8 @@ impl Draw<'_> {
         let src = match (neighbour, self.dice.number(0..=9)) {
             (Some(subnet), 0..=4) => subnet.nth(self.dice.of([5, 9, 77])),
             (None, 0..=7) => self.own_address(),
+            // A source that is not its own cannot be bound to, and routing rules would not see it.
+            (None, _) if !topology.rules.is_empty() => self.own_address(),
             (_, 9) if self.dice.chance(20) => self.odd_source(),
             _ => self.address(),
         };
@@ -122,15 +129,27 @@ impl Draw<'_> {
         };
         let icmp_proto = if self.aim.is_v4() { proto::ICMP } else { proto::ICMPV6 };
         let proto = self.dice.of([
-            proto::TCP, proto::TCP, proto::TCP, proto::TCP, proto::UDP, proto::UDP, proto::UDP, icmp_proto,
-            icmp_proto, proto::SCTP, proto::GRE, 51,
+            proto::TCP,
+            proto::TCP,
+            proto::TCP,
+            proto::TCP,
+            proto::UDP,
+            proto::UDP,
+            proto::UDP,
+            icmp_proto,
+            icmp_proto,
+            proto::SCTP,
+            proto::GRE,
+            // AH is an upper layer in IPv4 alone.
+            if self.aim.is_v4() { 51 } else { proto::GRE },
         ]);
         let (icmp_type, icmp_code) = if self.aim.is_v4() {
             self.dice.of([(icmp::ECHO_REQUEST, 0), (8, 0), (8, 0), (8, 1), (0, 0), (3, 1), (13, 0)])
         } else {
             self.dice.of([(icmp::ECHO_REQUEST_V6, 0), (128, 0), (128, 0), (128, 1), (129, 0), (1, 1), (3, 0)])
         };
-        let odd_flags = [flag::ACK, flag::SYN | flag::ACK, flag::RST, flag::FIN | flag::ACK, flag::SYN | flag::PSH];
+        let odd_flags =
+            [flag::ACK, flag::SYN | flag::ACK, flag::RST, flag::FIN | flag::ACK, flag::SYN | flag::PSH];
         PacketSpec {
             in_iface: interface.map(|interface| interface.name.clone()),
             src,
@@ -143,7 +162,11 @@ impl Draw<'_> {
             icmp_code,
             ttl: if self.dice.chance(97) { 64 } else { self.dice.of([1, 2]) },
             tos: if self.dice.chance(92) { 0 } else { self.dice.of([0x10, 0xb8, 1, 2]) },
-            mark: if interface.is_none() && self.dice.chance(10) { self.dice.of([0x4000, 1, 0xc001]) } else { 0 },
+            mark: if interface.is_none() && self.dice.chance(10) {
+                self.dice.of([0x4000, 1, 0xc001])
+            } else {
+                0
+            },
             ..PacketSpec::default()
         }
     }
@@ -160,7 +183,9 @@ impl Draw<'_> {
 
     fn apply(&mut self, packet: &mut PacketSpec, hint: &Hint) {
         match hint {
-            Hint::Source(address) if self.aim.is_usable(*address) => packet.src = *address,
+            Hint::Source(address) if self.aim.is_usable(*address) && self.may_come_from(packet, *address) => {
+                packet.src = *address;
+            }
             Hint::Destination(address) if self.aim.is_usable(*address) => packet.dst = *address,
             Hint::Source(_) | Hint::Destination(_) => {}
             Hint::Protocol(number) => packet.proto = *number,
@@ -186,12 +211,23 @@ impl Draw<'_> {
         }
     }
 
+    fn may_come_from(&self, packet: &PacketSpec, address: IpAddr) -> bool {
+        let topology = self.aim.topology;
+        packet.in_iface.is_some()
+            || topology.rules.is_empty()
+            || topology.addresses(self.aim.family).any(|own| own == address)
+    }
+
     /// Fragments where nothing puts them together, and whole packets elsewhere.
     fn finish(&mut self, mut packet: PacketSpec) -> PacketSpec {
         if self.aim.topology.track_connections {
             packet.fragment = None;
         } else if packet.fragment.is_none() && self.dice.chance(8) {
-            packet.fragment = Some(Fragment { offset: self.dice.of([0, 0, 2]), more: true });
+            packet.fragment = Some(Fragment { offset: self.dice.of([0, 0, 3]), more: true });
+        }
+        if packet.proto == proto::GRE {
+            // Less than its header is malformed.
+            packet.data = packet.data.max(8);
         }
         if packet.fragment.is_some() {
             // A part that is followed by another is a multiple of 8 bytes.
@@ -228,7 +264,10 @@ impl Draw<'_> {
     /// Only for what arrives: what a process sends to many comes back to the node as a second packet.
     fn odd_destination(&mut self) -> IpAddr {
         let subnets: Vec<_> = self.aim.topology.subnets(self.aim.family).collect();
-        let edge = self.dice.pick(&subnets).map(|subnet| if self.aim.is_v4() { subnet.last() } else { subnet.first() });
+        let edge = self
+            .dice
+            .pick(&subnets)
+            .map(|subnet| if self.aim.is_v4() { subnet.last() } else { subnet.first() });
         let edge = edge.unwrap_or_else(|| self.loopback());
         let all = self.aim.fixed([255, 255, 255, 255], "::");
         let other = self.aim.fixed([240, 0, 0, 1], "fec0::1");

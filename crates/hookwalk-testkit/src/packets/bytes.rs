@@ -211,7 +211,8 @@ impl PacketSpec {
     fn read_ipv6<'b>(&mut self, bytes: &'b [u8]) -> Option<(&'b [u8], usize)> {
         let header = Ipv6HeaderSlice::from_slice(bytes).ok()?;
         (self.src, self.dst) = (header.source_addr().into(), header.destination_addr().into());
-        (self.proto, self.ttl, self.tos) = (header.next_header().0, header.hop_limit(), header.traffic_class());
+        (self.proto, self.ttl, self.tos) =
+            (header.next_header().0, header.hop_limit(), header.traffic_class());
         let (mut rest, mut total) = (bytes.get(40..)?, usize::from(header.payload_length()));
         while matches!(self.proto, 0 | 43 | 60 | FRAGMENT) {
             let ([next, length, high, low], _) = rest.split_first_chunk::<4>()?;

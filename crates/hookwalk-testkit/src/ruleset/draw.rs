@@ -80,7 +80,8 @@ impl Draw<'_> {
     }
 
     pub(super) fn neighbour(&mut self) -> IpAddr {
-        let subnets: Vec<_> = self.topology.subnets(self.family).filter(|subnet| subnet.prefix <= 64).collect();
+        let subnets: Vec<_> =
+            self.topology.subnets(self.family).filter(|subnet| subnet.prefix <= 64).collect();
         let offset = self.dice.of([5, 6, 7, 8]);
         self.dice.pick(&subnets).map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |subnet| subnet.nth(offset))
     }
@@ -112,11 +113,22 @@ impl Draw<'_> {
         match self.address() {
             IpAddr::V4(v4) => {
                 let mask = self.dice.of([
-                    u32::MAX, u32::MAX, u32::MAX, u32::MAX, 0xffff_ff00, 0xffff_0000, 0xff00_0000, 0xffff_fffe,
-                    0xffff_ff80, 0xff00_ff00, 0x0000_00ff, 0xffff_fffd,
+                    u32::MAX,
+                    u32::MAX,
+                    u32::MAX,
+                    u32::MAX,
+                    0xffff_ff00,
+                    0xffff_0000,
+                    0xff00_0000,
+                    0xffff_fffe,
+                    0xffff_ff80,
+                    0xff00_ff00,
+                    0x0000_00ff,
+                    0xffff_fffd,
                 ]);
                 let (first, last) = (v4.to_bits() & mask, v4.to_bits() | !mask);
-                let edges = [v4.to_bits(), v4.to_bits(), first, last, first.wrapping_sub(1), last.wrapping_add(1)];
+                let edges =
+                    [v4.to_bits(), v4.to_bits(), first, last, first.wrapping_sub(1), last.wrapping_add(1)];
                 let edges = edges.map(|bits| Ipv4Addr::from_bits(bits).into());
                 (format!("{v4}/{}", Ipv4Addr::from_bits(mask)), edges.to_vec())
             }
@@ -134,9 +146,11 @@ impl Draw<'_> {
                     (0, 0xffff_ffff),
                 ]);
                 let (first, last) = (v6.to_bits() & mask, v6.to_bits() | !mask);
-                let edges = [v6.to_bits(), v6.to_bits(), first, last, first.wrapping_sub(1), last.wrapping_add(1)];
+                let edges =
+                    [v6.to_bits(), v6.to_bits(), first, last, first.wrapping_sub(1), last.wrapping_add(1)];
                 let edges = edges.map(|bits| Ipv6Addr::from_bits(bits).into());
-                let mask = if length == 0 { Ipv6Addr::from_bits(mask).to_string() } else { length.to_string() };
+                let mask =
+                    if length == 0 { Ipv6Addr::from_bits(mask).to_string() } else { length.to_string() };
                 (format!("{v6}/{mask}"), edges.to_vec())
             }
         }
@@ -172,7 +186,15 @@ impl Draw<'_> {
     pub(super) fn protocol(&mut self) -> u8 {
         let icmp = if self.is_v4() { proto::ICMP } else { proto::ICMPV6 };
         self.dice.of([
-            proto::TCP, proto::TCP, proto::TCP, proto::UDP, proto::UDP, proto::UDP, icmp, icmp, proto::SCTP,
+            proto::TCP,
+            proto::TCP,
+            proto::TCP,
+            proto::UDP,
+            proto::UDP,
+            proto::UDP,
+            icmp,
+            icmp,
+            proto::SCTP,
             proto::GRE,
         ])
     }

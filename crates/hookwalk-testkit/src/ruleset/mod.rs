@@ -156,7 +156,8 @@ impl fmt::Display for Rule {
     /// What stands behind the name of the chain.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let conditions = self.conditions.iter().map(|condition| &*condition.text);
-        let parts: Vec<&str> = conditions.chain([&*self.target.text]).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> =
+            conditions.chain([&*self.target.text]).filter(|part| !part.is_empty()).collect();
         f.write_str(&parts.join(" "))
     }
 }

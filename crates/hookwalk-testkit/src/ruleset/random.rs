@@ -40,11 +40,22 @@ const MANGLE: Group = Group {
 const NAT_IN: Group =
     Group { table: "nat", bases: &["PREROUTING", "OUTPUT"], prefix: "SVC", chains: (2, 4), drops: 2 };
 const NAT_INPUT: Group = Group { table: "nat", bases: &["INPUT"], prefix: "LOC", chains: (0, 1), drops: 2 };
-const NAT_OUT: Group = Group { table: "nat", bases: &["POSTROUTING"], prefix: "POST", chains: (1, 2), drops: 2 };
-const FILTER: Group =
-    Group { table: "filter", bases: &["INPUT", "FORWARD", "OUTPUT"], prefix: "FW", chains: (2, 4), drops: 12 };
-const SECURITY: Group =
-    Group { table: "security", bases: &["INPUT", "FORWARD", "OUTPUT"], prefix: "SEC", chains: (0, 1), drops: 3 };
+const NAT_OUT: Group =
+    Group { table: "nat", bases: &["POSTROUTING"], prefix: "POST", chains: (1, 2), drops: 2 };
+const FILTER: Group = Group {
+    table: "filter",
+    bases: &["INPUT", "FORWARD", "OUTPUT"],
+    prefix: "FW",
+    chains: (2, 4),
+    drops: 12,
+};
+const SECURITY: Group = Group {
+    table: "security",
+    bases: &["INPUT", "FORWARD", "OUTPUT"],
+    prefix: "SEC",
+    chains: (0, 1),
+    drops: 3,
+};
 
 impl Ruleset {
     /// A ruleset for a node: the same one for the same seed, family and topology.
@@ -99,7 +110,8 @@ impl Draw<'_> {
                 let hooks = hook::of(base);
                 let mut rules = self.rules(group, Some(base), &names);
                 if let Some(first) = names.first().filter(|_| self.dice.chance(70)) {
-                    let conditions = if self.chance(60) { vec![] } else { self.conditions(hooks).0 };
+                    let conditions =
+                        if self.chance(60) { vec![] } else { self.conditions(group.table, hooks).0 };
                     let place = usize::try_from(self.dice.number(0..=1)).unwrap_or(0).min(rules.len());
                     rules.insert(place, Rule { conditions, target: chain_target("-j", first) });
                 }
@@ -124,8 +136,9 @@ impl Draw<'_> {
     /// A rule. One that ends the walk of its chain mostly has matches, unless it is the last, and one that
     /// jumps often has none, both for the sake of the rules that come after.
     fn rule(&mut self, group: &Group, base: Option<&str>, callable: &[String], is_last: bool) -> Rule {
-        let hooks = base.map_or_else(|| group.bases.iter().fold(0, |all, base| all | hook::of(base)), hook::of);
-        let (mut conditions, mut protocol) = self.conditions(hooks);
+        let hooks =
+            base.map_or_else(|| group.bases.iter().fold(0, |all, base| all | hook::of(base)), hook::of);
+        let (mut conditions, mut protocol) = self.conditions(group.table, hooks);
         if let Some(chain) = self.dice.pick(callable).cloned().filter(|_| self.dice.chance(35)) {
             if self.chance(25) {
                 return Rule { conditions, target: chain_target("-g", &chain) };
@@ -146,7 +159,7 @@ impl Draw<'_> {
 
     /// Up to five conditions that are legal together and in a chain that these hooks reach, and the protocol
     /// that they name, or 0.
-    fn conditions(&mut self, hooks: u8) -> (Vec<Condition>, u8) {
+    fn conditions(&mut self, table: &str, hooks: u8) -> (Vec<Condition>, u8) {
         let mut conditions = Vec::new();
         if self.chance(20) {
             let (not, (masked, edges)) = (self.not(), self.masked());
@@ -154,7 +167,11 @@ impl Draw<'_> {
         }
         if self.chance(40) {
             let (not, (masked, edges)) = (self.not(), self.masked());
-            conditions.push(condition("", format!("{not}-d {masked}"), edges.into_iter().map(Hint::Destination)));
+            conditions.push(condition(
+                "",
+                format!("{not}-d {masked}"),
+                edges.into_iter().map(Hint::Destination),
+            ));
         }
         if self.chance(12) && hooks & (hook::OUTPUT | hook::POSTROUTING) == 0 {
             let (not, name) = (self.not(), self.interface());
@@ -181,20 +198,32 @@ impl Draw<'_> {
         }
         let more = if named == 0 { self.dice.of([0, 0, 1]) } else { self.dice.of([0, 1, 1, 1, 2]) };
         for _ in 0..more {
-            let found = self.condition(hooks, named);
+            let found = self.condition(table, hooks, named);
             // Some matches may stand in a rule once only.
-            let new = found.filter(|found| conditions.iter().all(|one| one.ext.is_empty() || one.ext != found.ext));
-            conditions.extend(new.filter(|found| self.tracked || !asks_tracking(found)));
+            let new =
+                found.filter(|found| conditions.iter().all(|one| one.ext.is_empty() || one.ext != found.ext));
+            conditions.extend(new.filter(|found| self.tracked || !asks_tracking(found.ext)));
         }
         (conditions, named)
     }
 }
 
-/// Whether loading a rule with this match makes the kernel track connections.
-fn asks_tracking(condition: &Condition) -> bool {
+/// Whether loading a rule with this match or target makes the kernel track connections, or put fragments
+/// together as it does for that.
+pub(super) fn asks_tracking(ext: &str) -> bool {
     matches!(
-        condition.ext,
-        "conntrack" | "state" | "connmark" | "connlimit" | "connbytes" | "connlabel" | "helper" | "cluster"
+        ext,
+        "CT" | "NOTRACK"
+            | "CONNMARK"
+            | "TPROXY"
+            | "socket"
+            | "conntrack"
+            | "state"
+            | "connmark"
+            | "connlimit"
+            | "connbytes"
+            | "connlabel"
+            | "helper"
     )
 }
 

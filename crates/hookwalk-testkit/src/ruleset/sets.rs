@@ -87,7 +87,11 @@ impl Draw<'_> {
             }
             Network => {
                 let address = self.address();
-                let length = if self.is_v4() { self.dice.of([8, 16, 24, 24, 31, 32]) } else { self.dice.of([16, 48, 64, 64, 127, 128]) };
+                let length = if self.is_v4() {
+                    self.dice.of([8, 16, 24, 24, 31, 32])
+                } else {
+                    self.dice.of([16, 48, 64, 64, 127, 128])
+                };
                 let subnet = Subnet::new(address, length);
                 let edge = match self.dice.number(0..=4) {
                     0 => subnet.first(),
@@ -98,7 +102,8 @@ impl Draw<'_> {
                 (format!("{}/{length}", subnet.first()), Element::Address(edge))
             }
             Port => {
-                let (protocol, name) = self.dice.of([(proto::TCP, "tcp"), (proto::UDP, "udp"), (proto::SCTP, "sctp")]);
+                let (protocol, name) =
+                    self.dice.of([(proto::TCP, "tcp"), (proto::UDP, "udp"), (proto::SCTP, "sctp")]);
                 let port = self.port();
                 (format!("{name}:{port}"), Element::Port(protocol, port))
             }
@@ -114,7 +119,8 @@ impl Draw<'_> {
         let name = format!("map-{number}");
         let port = self.port();
         let protocol = self.dice.of([proto::TCP, proto::UDP]);
-        let text = format!("create {name} bitmap:port range 0-65535\nadd {name} {port}\nadd {name} 1000-1100\n");
+        let text =
+            format!("create {name} bitmap:port range 0-65535\nadd {name} {port}\nadd {name} 1000-1100\n");
         let elements = vec![vec![Element::Port(protocol, port)], vec![Element::Port(protocol, 1100)]];
         Set { name, dimensions: 1, text, elements }
     }

@@ -1,6 +1,7 @@
 //! Random targets.
 
 use super::draw::{Draw, MASQUERADE_MARK, hook};
+use super::random::asks_tracking;
 use super::{Hint, Target};
 use crate::packets::proto;
 
@@ -15,6 +16,13 @@ pub struct TargetKind {
     /// What the walk leaves unknown.
     exotic: bool,
     draw: fn(&mut Draw<'_>, Place) -> Option<Target>,
+}
+
+impl TargetKind {
+    /// Whether a walk may leave unknown what it does.
+    pub fn is_exotic(&self) -> bool {
+        self.exotic
+    }
 }
 
 /// Where a target stands.
@@ -80,14 +88,17 @@ pub const TARGETS: &[TargetKind] = &[
     exotic(plain("SET", ANY, hook::ALL, 2, set)),
     exotic(plain("TPROXY", MANGLE, hook::PREROUTING, 3, tproxy)),
     exotic(plain("HMARK", MANGLE, hook::ALL, 3, hmark)),
-    exotic(plain("DNPT", MANGLE, hook::ALL, 2, dnpt)),
+    exotic(plain("DNPT", MANGLE, hook::PREROUTING, 2, dnpt)),
 ];
 
 impl Draw<'_> {
     /// A target for which the conditions are enough: some need a protocol.
     pub(super) fn target(&mut self, table: &str, place: Place) -> Target {
         let fits = |kind: &&TargetKind| {
-            kind.tables.contains(&table) && place.hooks & !kind.hooks == 0 && (!kind.exotic || self.exotic)
+            kind.tables.contains(&table)
+                && place.hooks & !kind.hooks == 0
+                && (!kind.exotic || self.exotic)
+                && (self.tracked || !asks_tracking(kind.ext))
         };
         let legal: Vec<&TargetKind> = TARGETS.iter().filter(fits).collect();
         let total: u32 = legal.iter().map(|kind| kind.weight).sum();
@@ -274,7 +285,8 @@ fn tcpmss(draw: &mut Draw<'_>, place: Place) -> Option<Target> {
 }
 
 fn tcpoptstrip(_: &mut Draw<'_>, place: Place) -> Option<Target> {
-    (place.protocol == proto::TCP).then(|| target("TCPOPTSTRIP", "-j TCPOPTSTRIP --strip-options sack-permitted"))
+    (place.protocol == proto::TCP)
+        .then(|| target("TCPOPTSTRIP", "-j TCPOPTSTRIP --strip-options sack-permitted"))
 }
 
 fn checksum(_: &mut Draw<'_>, place: Place) -> Option<Target> {

@@ -72,8 +72,12 @@ fn loading_replaces_everything_of_the_backend() {
 fn both_backends_on_one_node() {
     on_nodes("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp\nCOMMIT\n", |node, backend| {
         let other = if backend == Backend::Nft { Backend::Legacy } else { Backend::Nft };
-        node.load(other, Family::V4, "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD\n-A FORWARD -d 10.2.0.7/32\nCOMMIT\n")
-            .unwrap();
+        node.load(
+            other,
+            Family::V4,
+            "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD\n-A FORWARD -d 10.2.0.7/32\nCOMMIT\n",
+        )
+        .unwrap();
         let seen = send(node, &to([10, 2, 0, 7]));
         assert_eq!(seen.matched_rules(backend), ["filter/FORWARD/1"]);
         assert_eq!(seen.matched_rules(other), ["filter/FORWARD/1", "filter/FORWARD/2"]);

@@ -61,7 +61,6 @@ fn traces_agree_with_counters_and_backends_with_each_other() {
         let family = if seed % 2 == 0 { Family::V4 } else { Family::V6 };
         let ruleset = Ruleset::random(seed, family, &topology);
         for (_, node) in &nodes {
-            node.clear().unwrap();
             node.load_sets(&ruleset.sets_text()).unwrap();
         }
 

@@ -24,8 +24,16 @@ pub(super) fn state(draw: &mut Draw<'_>, _: u8) -> Condition {
 }
 
 pub(super) fn ctstate(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let states =
-        draw.word(["NEW", "RELATED,ESTABLISHED", "INVALID", "DNAT", "SNAT", "NEW,UNTRACKED", "RELATED", "ESTABLISHED"]);
+    let states = draw.word([
+        "NEW",
+        "RELATED,ESTABLISHED",
+        "INVALID",
+        "DNAT",
+        "SNAT",
+        "NEW,UNTRACKED",
+        "RELATED",
+        "ESTABLISHED",
+    ]);
     condition("conntrack", format!("-m conntrack {}--ctstate {states}", draw.not()), [])
 }
 
@@ -41,7 +49,10 @@ pub(super) fn conntrack(draw: &mut Draw<'_>, protocol: u8) -> Condition {
         }
         2 | 3 => {
             let (masked, edges) = draw.masked();
-            (format!("{}--ctorigdst {masked}", draw.not()), edges.into_iter().map(Hint::Destination).collect())
+            (
+                format!("{}--ctorigdst {masked}", draw.not()),
+                edges.into_iter().map(Hint::Destination).collect(),
+            )
         }
         4 if proto::has_ports(protocol) => {
             let ports = draw.ports();
@@ -57,7 +68,8 @@ pub(super) fn conntrack(draw: &mut Draw<'_>, protocol: u8) -> Condition {
             (format!("{}--ctrepldst {masked}", draw.not()), vec![])
         }
         7 => {
-            let status = draw.word(["NONE", "SEEN_REPLY", "ASSURED", "CONFIRMED", "EXPECTED", "SEEN_REPLY,CONFIRMED"]);
+            let status =
+                draw.word(["NONE", "SEEN_REPLY", "ASSURED", "CONFIRMED", "EXPECTED", "SEEN_REPLY,CONFIRMED"]);
             (format!("{}--ctstatus {status}", draw.not()), vec![])
         }
         _ => (format!("--ctdir {}", draw.word(["ORIGINAL", "REPLY"])), vec![]),
@@ -66,7 +78,12 @@ pub(super) fn conntrack(draw: &mut Draw<'_>, protocol: u8) -> Condition {
 }
 
 pub(super) fn connlimit(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let option = draw.word(["--connlimit-above 0", "--connlimit-above 7", "--connlimit-upto 1", "--connlimit-upto 0"]);
+    let option = draw.word([
+        "--connlimit-above 0",
+        "--connlimit-above 70000",
+        "--connlimit-upto 70000",
+        "--connlimit-upto 0",
+    ]);
     let side = draw.word(["--connlimit-saddr", "--connlimit-daddr"]);
     let mask = if draw.is_v4() { 24 } else { 64 };
     condition("connlimit", format!("-m connlimit {option} --connlimit-mask {mask} {side}"), [])
@@ -74,7 +91,11 @@ pub(super) fn connlimit(draw: &mut Draw<'_>, _: u8) -> Condition {
 
 pub(super) fn connbytes(draw: &mut Draw<'_>, _: u8) -> Condition {
     let not = draw.not();
-    condition("connbytes", format!("-m connbytes {not}--connbytes 0:9 --connbytes-mode packets --connbytes-dir both"), [])
+    condition(
+        "connbytes",
+        format!("-m connbytes {not}--connbytes 0:9 --connbytes-mode packets --connbytes-dir both"),
+        [],
+    )
 }
 
 pub(super) fn connlabel(draw: &mut Draw<'_>, _: u8) -> Condition {
@@ -104,7 +125,9 @@ pub(super) fn hashlimit(draw: &mut Draw<'_>, _: u8) -> Condition {
     let option = draw.word(["upto", "above"]);
     let mode = draw.word(["srcip", "dstip", "srcip,dstport", "dstip,srcport"]);
     let name = draw.dice.number(0..=99_999);
-    let text = format!("-m hashlimit --hashlimit-{option} 10000/sec --hashlimit-burst 10000 --hashlimit-mode {mode} --hashlimit-name h{name}");
+    let text = format!(
+        "-m hashlimit --hashlimit-{option} 10000/sec --hashlimit-burst 10000 --hashlimit-mode {mode} --hashlimit-name h{name}"
+    );
     condition("hashlimit", text, [])
 }
 

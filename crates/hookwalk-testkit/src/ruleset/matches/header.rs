@@ -16,7 +16,11 @@ pub(super) fn ports(draw: &mut Draw<'_>, protocol: u8) -> Condition {
         let edges = around(ports).map(Hint::SourcePort);
         return condition(ext, format!("-m {name} {not}--sport {}", range(ports)), edges);
     }
-    condition(ext, format!("-m {name} {not}--dport {}", range(ports)), around(ports).map(Hint::DestinationPort))
+    condition(
+        ext,
+        format!("-m {name} {not}--dport {}", range(ports)),
+        around(ports).map(Hint::DestinationPort),
+    )
 }
 
 pub(super) fn tcp_flags(draw: &mut Draw<'_>, _: u8) -> Condition {
@@ -41,7 +45,8 @@ pub(super) fn multiport(draw: &mut Draw<'_>, _: u8) -> Condition {
     let option = draw.word(["--dports", "--dports", "--sports", "--ports"]);
     let edges = ranges.iter().flat_map(|ports| around(*ports));
     let is_source = option == "--sports";
-    let edges = edges.map(|port| if is_source { Hint::SourcePort(port) } else { Hint::DestinationPort(port) });
+    let edges =
+        edges.map(|port| if is_source { Hint::SourcePort(port) } else { Hint::DestinationPort(port) });
     condition("multiport", format!("-m multiport {}{option} {}", draw.not(), text.join(",")), edges)
 }
 
@@ -78,7 +83,11 @@ pub(super) fn icmp6(draw: &mut Draw<'_>, _: u8) -> Condition {
 pub(super) fn length(draw: &mut Draw<'_>, _: u8) -> Condition {
     let low = draw.dice.of([28_u16, 36, 48, 56, 68, 100]);
     let high = low + draw.dice.of([0, 4, 20, 1000]);
-    condition("length", format!("-m length {}--length {}", draw.not(), range((low, high))), around((low, high)).map(Hint::Length))
+    condition(
+        "length",
+        format!("-m length {}--length {}", draw.not(), range((low, high))),
+        around((low, high)).map(Hint::Length),
+    )
 }
 
 pub(super) fn ttl(draw: &mut Draw<'_>, _: u8) -> Condition {
@@ -98,7 +107,8 @@ fn hops(draw: &mut Draw<'_>, name: &'static str) -> Condition {
 }
 
 pub(super) fn tos(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let (value, mask) = draw.dice.of([(0x10_u8, 0xff_u8), (0x10, 0x3f), (0x0, 0xff), (0xb8, 0xfc), (0x02, 0x03)]);
+    let (value, mask) =
+        draw.dice.of([(0x10_u8, 0xff_u8), (0x10, 0x3f), (0x0, 0xff), (0xb8, 0xfc), (0x02, 0x03)]);
     let edges = [Hint::Tos(value), Hint::Tos(value | !mask), Hint::Tos(value ^ 4)];
     condition("tos", format!("-m tos {}--tos {value:#04x}/{mask:#04x}", draw.not()), edges)
 }
@@ -120,9 +130,11 @@ pub(super) fn iprange(draw: &mut Draw<'_>, _: u8) -> Condition {
     let beyond = draw.dice.of([0_u8, 1, 5, 40]);
     let moved = |by: i32| crate::topology::Subnet::new(first, 128).nth(by);
     let last = moved(i32::from(beyond));
-    let (option, is_source) = draw.dice.of([("--src-range", true), ("--dst-range", false), ("--dst-range", false)]);
+    let (option, is_source) =
+        draw.dice.of([("--src-range", true), ("--dst-range", false), ("--dst-range", false)]);
     let edges = [first, last, first, moved(-1), moved(i32::from(beyond) + 1)];
-    let edges = edges.map(|address| if is_source { Hint::Source(address) } else { Hint::Destination(address) });
+    let edges =
+        edges.map(|address| if is_source { Hint::Source(address) } else { Hint::Destination(address) });
     condition("iprange", format!("-m iprange {}{option} {first}-{last}", draw.not()), edges)
 }
 

@@ -18,12 +18,18 @@ pub(super) fn addrtype(draw: &mut Draw<'_>, _: u8) -> Condition {
 
 pub(super) fn addrtype_in(draw: &mut Draw<'_>, _: u8) -> Condition {
     let own = draw.own_address();
-    condition("addrtype", format!("-m addrtype {}--dst-type LOCAL --limit-iface-in", draw.not()), [Hint::Destination(own)])
+    condition(
+        "addrtype",
+        format!("-m addrtype {}--dst-type LOCAL --limit-iface-in", draw.not()),
+        [Hint::Destination(own)],
+    )
 }
 
 /// A lookup in one of the sets; a comment where there is none.
 pub(super) fn set(draw: &mut Draw<'_>, protocol: u8) -> Condition {
-    let Some(set) = draw.dice.pick(&draw.sets).cloned() else { return super::header::comment(draw, protocol) };
+    let Some(set) = draw.dice.pick(&draw.sets).cloned() else {
+        return super::header::comment(draw, protocol);
+    };
     let sides: Vec<&str> = (0..set.dimensions).map(|_| draw.word(["src", "dst", "dst"])).collect();
     let edges = set.elements.iter().map(|element| hints(element, &sides)).collect();
     let extra = if draw.chance(10) { " --return-nomatch" } else { "" };
@@ -52,7 +58,12 @@ fn hints(element: &[Element], sides: &[&str]) -> Vec<Hint> {
 }
 
 pub(super) fn physdev(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let option = draw.word(["--physdev-in veth+", "--physdev-is-in", "--physdev-is-bridged", "--physdev-out veth1 --physdev-is-bridged"]);
+    let option = draw.word([
+        "--physdev-in veth+",
+        "--physdev-is-in",
+        "--physdev-is-bridged",
+        "--physdev-out veth1 --physdev-is-bridged",
+    ]);
     condition("physdev", format!("-m physdev {}{option}", draw.not()), [])
 }
 
@@ -61,12 +72,26 @@ pub(super) fn mac(draw: &mut Draw<'_>, _: u8) -> Condition {
 }
 
 pub(super) fn owner(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let option = draw.word(["--uid-owner 0", "--uid-owner 1-1000", "--gid-owner 0", "--gid-owner 5", "--socket-exists"]);
+    let option = draw.word([
+        "--uid-owner 0",
+        "--uid-owner 1-1000",
+        "--gid-owner 0",
+        "--gid-owner 5",
+        "--socket-exists",
+    ]);
     condition("owner", format!("-m owner {}{option}", draw.not()), [])
 }
 
 pub(super) fn rpfilter(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let options = draw.word(["", " --loose", " --validmark", " --accept-local", " --invert", " --loose --invert", " --validmark --invert"]);
+    let options = draw.word([
+        "",
+        " --loose",
+        " --validmark",
+        " --accept-local",
+        " --invert",
+        " --loose --invert",
+        " --validmark --invert",
+    ]);
     condition("rpfilter", format!("-m rpfilter{options}"), [])
 }
 
@@ -100,6 +125,10 @@ pub(super) fn cpu(draw: &mut Draw<'_>, _: u8) -> Condition {
 }
 
 pub(super) fn time(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let options = draw.word(["--timestart 00:00:00 --timestop 23:59:59", "--datestart 2037-01-01T00:00:00", "--weekdays Mon,Tue,Wed,Thu,Fri,Sat,Sun"]);
+    let options = draw.word([
+        "--timestart 00:00:00 --timestop 23:59:59",
+        "--datestart 2037-01-01T00:00:00",
+        "--weekdays Mon,Tue,Wed,Thu,Fri,Sat,Sun",
+    ]);
     condition("time", format!("-m time {options}"), [])
 }

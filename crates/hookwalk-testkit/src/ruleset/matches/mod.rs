@@ -21,6 +21,7 @@ pub struct MatchKind {
     pub ext: &'static str,
     families: u8,
     hooks: u8,
+    tables: &'static [&'static str],
     /// The protocols of which one has to be named before it; none: any.
     protocols: &'static [u8],
     weight: u32,
@@ -36,7 +37,16 @@ const PORTS: &[u8] = &[proto::TCP, proto::UDP, proto::SCTP];
 const ARRIVED: u8 = hook::PREROUTING | hook::INPUT | hook::FORWARD;
 
 const fn plain(ext: &'static str, weight: u32, draw: fn(&mut Draw<'_>, u8) -> Condition) -> MatchKind {
-    MatchKind { ext, families: BOTH, hooks: hook::ALL, protocols: NONE, weight, exotic: false, draw }
+    MatchKind {
+        ext,
+        families: BOTH,
+        hooks: hook::ALL,
+        tables: &[],
+        protocols: NONE,
+        weight,
+        exotic: false,
+        draw,
+    }
 }
 
 impl MatchKind {
@@ -52,15 +62,25 @@ impl MatchKind {
         Self { hooks, ..self }
     }
 
+    const fn within(self, tables: &'static [&'static str]) -> Self {
+        Self { tables, ..self }
+    }
+
     const fn exotic(self) -> Self {
         Self { exotic: true, ..self }
     }
 
+    /// Whether the packet and its node leave it unanswered, so that a walk may be in cases because of it.
+    pub fn is_exotic(&self) -> bool {
+        self.exotic
+    }
+
     /// Whether it may stand in a rule of this protocol in a chain that these hooks reach.
-    pub(super) fn is_legal(&self, draw: &Draw<'_>, hooks: u8, protocol: u8) -> bool {
+    pub(super) fn is_legal(&self, draw: &Draw<'_>, table: &str, hooks: u8, protocol: u8) -> bool {
         let family = if draw.is_v4() { V4 } else { V6 };
         self.families & family != 0
             && hooks & !self.hooks == 0
+            && (self.tables.is_empty() || self.tables.contains(&table))
             && (self.protocols.is_empty() || self.protocols.contains(&protocol))
             && (!self.exotic || draw.exotic)
     }
@@ -102,19 +122,21 @@ pub const MATCHES: &[MatchKind] = &[
     plain("addrtype", 5, host::addrtype),
     plain("addrtype", 1, host::addrtype_in).at(ARRIVED),
     plain("set", 8, host::set),
-    plain("physdev", 1, host::physdev).at(ARRIVED),
+    plain("physdev", 1, host::physdev).at(ARRIVED).exotic(),
     plain("mac", 1, host::mac).at(ARRIVED),
     plain("owner", 3, host::owner).at(hook::OUTPUT | hook::POSTROUTING),
-    plain("rpfilter", 4, host::rpfilter).at(hook::PREROUTING),
+    plain("rpfilter", 4, host::rpfilter).at(hook::PREROUTING).within(&["raw", "mangle"]),
     plain("pkttype", 1, host::pkttype).exotic(),
     plain("devgroup", 1, host::devgroup).at(ARRIVED).exotic(),
-    plain("realm", 1, host::realm).family(V4).at(hook::INPUT | hook::FORWARD | hook::OUTPUT | hook::POSTROUTING).exotic(),
+    plain("realm", 1, host::realm)
+        .family(V4)
+        .at(hook::INPUT | hook::FORWARD | hook::OUTPUT | hook::POSTROUTING)
+        .exotic(),
     plain("policy", 1, host::policy).at(ARRIVED).exotic(),
     plain("socket", 1, host::socket).at(hook::PREROUTING | hook::INPUT).exotic(),
     plain("cgroup", 1, host::cgroup).at(hook::OUTPUT | hook::POSTROUTING).exotic(),
     plain("cpu", 1, host::cpu).exotic(),
     plain("time", 1, host::time).exotic(),
-    plain("cluster", 1, other::cluster).exotic(),
     plain("ah", 1, other::ah).of(&[51]).exotic(),
     plain("esp", 1, other::esp).of(&[50]).exotic(),
     plain("dccp", 1, other::dccp).of(&[33]).exotic(),
@@ -134,9 +156,9 @@ pub const MATCHES: &[MatchKind] = &[
 
 impl Draw<'_> {
     /// One of the matches that are legal here, by weight.
-    pub(super) fn condition(&mut self, hooks: u8, protocol: u8) -> Option<Condition> {
+    pub(super) fn condition(&mut self, table: &str, hooks: u8, protocol: u8) -> Option<Condition> {
         let legal: Vec<&MatchKind> =
-            MATCHES.iter().filter(|kind| kind.is_legal(self, hooks, protocol)).collect();
+            MATCHES.iter().filter(|kind| kind.is_legal(self, table, hooks, protocol)).collect();
         let total: u32 = legal.iter().map(|kind| kind.weight).sum();
         let mut left = self.dice.number(1..=total.max(1));
         for kind in legal {

@@ -3,12 +3,6 @@
 use crate::ruleset::Condition;
 use crate::ruleset::draw::{Draw, condition};
 
-pub(super) fn cluster(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let node = draw.dice.of([1, 2]);
-    let text = format!("-m cluster --cluster-total-nodes 2 --cluster-local-node {node} --cluster-hash-seed 0xdead");
-    condition("cluster", text, [])
-}
-
 pub(super) fn ah(draw: &mut Draw<'_>, _: u8) -> Condition {
     condition("ah", format!("-m ah {}--ahspi 7:9", draw.not()), [])
 }
@@ -56,7 +50,8 @@ pub(super) fn dst(draw: &mut Draw<'_>, _: u8) -> Condition {
 }
 
 pub(super) fn ipv6header(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let options = draw.word(["--header ipv6-frag --soft", "--header ipv6-nonxt --soft", "--header ipv6-route"]);
+    let options =
+        draw.word(["--header ipv6-frag --soft", "--header ipv6-nonxt --soft", "--header ipv6-route"]);
     condition("ipv6header", format!("-m ipv6header {}{options}", draw.not()), [])
 }
 
