@@ -178,11 +178,11 @@ impl Default for Topology {
     ///
     /// | interface | addresses | leads to |
     /// |---|---|---|
-    /// | `tun0` | 10.0.0.1/24, 192.0.2.1/24, fd00::1/64, 2001:db8::1/64 | default via 10.0.0.254, fd00::fe |
-    /// | `tun1` | 10.1.0.1/24, fd00:1::1/64 | |
-    /// | `tun2` | 10.2.0.1/24, fd00:2::1/64 | 10.3.0.0/16 via 10.2.0.9, fd00:3::/48 via fd00:2::9 |
+    /// | `tun0` | 10.0.0.1/24, 192.0.2.1/24, `fd00::1/64`, `2001:db8::1/64` | default via 10.0.0.254, `fd00::fe` |
+    /// | `tun1` | 10.1.0.1/24, `fd00:1::1/64` | |
+    /// | `tun2` | 10.2.0.1/24, `fd00:2::1/64` | 10.3.0.0/16 via 10.2.0.9, `fd00:3::/48` via `fd00:2::9` |
     ///
-    /// 10.66.0.0/16 and fd00:66::/48 are a `blackhole`.
+    /// 10.66.0.0/16 and `fd00:66::/48` are a `blackhole`.
     fn default() -> Self {
         let interface = |name: &str, addresses| Interface { name: name.to_owned(), addresses };
         let via = |gateway: &str| Hop::Via(subnet(gateway, 0).address);

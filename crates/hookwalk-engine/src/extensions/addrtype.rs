@@ -7,25 +7,32 @@ use crate::packet::InterfaceName;
 use crate::question::{Field, Question, Ranges};
 use crate::state::{Answer, View};
 
+/// `--limit-iface-*`: the interface whose addresses count, where it is known.
+#[derive(Clone, Copy)]
+enum Limit {
+    None,
+    To(Option<InterfaceName>),
+}
+
 pub(super) fn test(m: &AddrtypeMatch, view: &View<'_>) -> Answer {
     let limit = if m.limit_iface_in {
-        Some(view.in_interface())
+        Limit::To(view.in_interface())
     } else if m.limit_iface_out {
-        Some(view.out_interface())
+        Limit::To(view.out_interface())
     } else {
-        None
+        Limit::None
     };
     let one = |types: Option<Negatable<AddressTypes>>, address: IpAddr| match types {
         None => Answer::Yes,
         Some(types) => match (address, limit) {
             (IpAddr::V6(v6), _) => address_type6(types.value, v6, limit, view),
-            (_, None) => address_type(types.value, address, view),
-            (_, Some(interface)) => limited(types.value, address, interface, view),
+            (_, Limit::None) => address_type(types.value, address, view),
+            (_, Limit::To(interface)) => limited(types.value, address, interface, view),
         }
         .negate(types.negated),
     };
     // Whatever MASQUERADE chose, it is an address of this node.
-    if view.state.src_unknown && limit.is_none() {
+    if view.state.src_unknown && matches!(limit, Limit::None) {
         let local = m.src_type.is_none_or(|types| types.holds(|types| types.contains(AddressType::Local)));
         return Answer::from(local).and(|| one(m.dst_type, view.state.dst));
     }
@@ -44,12 +51,7 @@ fn address_type(types: AddressTypes, address: IpAddr, view: &View<'_>) -> Answer
 /// In IPv6 the types are not apart from each other (kernel: `net/netfilter/xt_addrtype.c`, `match_type6`). UNICAST,
 /// MULTICAST and UNSPEC are told by the address, and each of them that is asked has to hold; an address of
 /// this node is UNICAST too. Of LOCAL, ANYCAST and UNREACHABLE, which routing tells, one is enough.
-fn address_type6(
-    types: AddressTypes,
-    address: Ipv6Addr,
-    limit: Option<Option<InterfaceName>>,
-    view: &View<'_>,
-) -> Answer {
+fn address_type6(types: AddressTypes, address: Ipv6Addr, limit: Limit, view: &View<'_>) -> Answer {
     let asks = |kind: AddressType| types.contains(kind);
     let is_unicast = !address.is_multicast() && !address.is_unspecified();
     if asks(AddressType::Multicast) && !address.is_multicast()
@@ -66,7 +68,7 @@ fn address_type6(
     let known = view.host.address_type(address);
     let is_local_or_unknown = known.is_none_or(|kind| kind == AddressType::Local);
     match limit {
-        Some(interface) if asks(AddressType::Local) && is_local_or_unknown => {
+        Limit::To(interface) if asks(AddressType::Local) && is_local_or_unknown => {
             limited(types, address, interface, view)
         }
         _ => match known {

@@ -5,7 +5,7 @@ use crate::host::ConnectionTuple;
 use crate::question::Question;
 use crate::state::{Answer, Event, HashKey, View};
 
-/// On a host without other connections this one is the only one
+/// On a host without other connections this one is the only one, whether it is tracked or not
 /// (kernel: `net/netfilter/xt_connlimit.c`). A rule counts what it has met itself, so that connections
 /// that were there before may or may not be among them.
 pub(super) fn test(m: ConnlimitMatch, view: &View<'_>) -> Answer {
@@ -14,9 +14,6 @@ pub(super) fn test(m: ConnlimitMatch, view: &View<'_>) -> Answer {
         view.ask(Question::Opaque { text, seen: 0 })
     };
     let Some(limit) = m.limit else { return Answer::Yes };
-    if !view.state.has_connection() {
-        return ask();
-    }
     let key = key(m, view);
     let own = own(view);
     let counted = view.past.counted(view.rule_key(), &key);

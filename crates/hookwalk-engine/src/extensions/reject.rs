@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use hookwalk_parser::extensions::{AddressType, RejectTarget, RejectWith};
 use hookwalk_parser::types::{Family, Protocol, TcpFlags};
 
@@ -21,7 +23,9 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
     }
     if with == RejectWith::TcpReset {
         let back_to_group = state.src.is_multicast() && kind != Some(AddressType::Local);
+        let is_host = |address: IpAddr| !address.is_multicast() && !address.is_unspecified();
         let answers = view.packet.protocol == Protocol::TCP
+            && (family == Family::V4 || is_host(state.src) && is_host(state.dst))
             && !view.packet.tcp_flags.contains(TcpFlags::RST)
             && !back_to_group;
         return if answers { Effect::Reject(with) } else { Effect::Drop };

@@ -27,7 +27,13 @@ pub(super) fn test(m: &RpfilterMatch, view: &View<'_>) -> Answer {
         // IPv6 takes no route to one (`net/ipv6/netfilter/ip6t_rpfilter.c`).
         Answer::No
     } else if kind == Some(AddressType::Local) {
-        m.accept_local.into()
+        // IPv4 also wants the interface that holds the address (`rpfilter_lookup_reverse`).
+        let by_it = match (routing.local_by(state.src), interface) {
+            _ if m.loose || !m.accept_local || state.src.is_ipv6() => Answer::Yes,
+            (Some(holder), Some(came_by)) => (holder == came_by).into(),
+            _ => unknown(),
+        };
+        Answer::from(m.accept_local).and(|| by_it)
     } else if routing.is_known() {
         let mark = if m.validmark { state.mark } else { 0 };
         let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface: InterfaceName::LOOPBACK };

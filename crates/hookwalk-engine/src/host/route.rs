@@ -229,6 +229,13 @@ impl RoutingTables {
         hops.find(|hop| hop.interface == Some(interface)).copied()
     }
 
+    /// The interface of the local route to an address of this node.
+    pub(crate) fn local_by(&self, address: IpAddr) -> Option<InterfaceName> {
+        let mut routes = self.tables.get(&RouteTableId::LOCAL)?.iter();
+        let route = routes.find(|route| route.destination.contains(&address))?;
+        route.next_hops.first()?.interface
+    }
+
     fn find(&self, key: &RouteKey) -> Result<&Route, Routed> {
         if self.lack {
             return Err(Routed::Unknown);

@@ -57,27 +57,18 @@ fn scope(address: Ipv6Addr) -> u8 {
 
 /// The labels of the kernel's default table (`net/ipv6/addrlabel.c`), the longest prefix first.
 fn label(address: Ipv6Addr) -> u8 {
-    let [a, b, c, d, e, f, ..] = address.segments();
-    if address.is_loopback() {
-        0
-    } else if [a, b, c, d, e, f] == [0, 0, 0, 0, 0, 0xffff] {
-        4
-    } else if [a, b, c, d, e, f] == [0; 6] {
-        3
-    } else if a == 0x2001 && b == 0 {
-        6
-    } else if a == 0x2001 && b & 0xfff0 == 0x10 {
-        7
-    } else if a == 0x2002 {
-        2
-    } else if a == 0x3ffe {
-        12
-    } else if a & 0xffc0 == 0xfec0 {
-        11
-    } else if a & 0xfe00 == 0xfc00 {
-        5
-    } else {
-        1
+    let [first, second, ..] = address.segments();
+    match (first, second) {
+        _ if address.is_loopback() => 0,
+        _ if address.to_ipv4_mapped().is_some() => 4,
+        _ if address.to_bits() >> 32 == 0 => 3,
+        (0x2001, 0) => 6,
+        (0x2001, 0x10..=0x1f) => 7,
+        (0x2002, _) => 2,
+        (0x3ffe, _) => 12,
+        (0xfec0..=0xfeff, _) => 11,
+        (0xfc00..=0xfdff, _) => 5,
+        _ => 1,
     }
 }
 

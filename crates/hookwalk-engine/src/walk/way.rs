@@ -673,7 +673,7 @@ impl Way<'_> {
             state.looped_back = true;
             state.in_interface = Interface::Known(InterfaceName::LOOPBACK);
             state.out = Interface::None;
-            return Move::On(State { at: At::Table(Hook::Prerouting, TableName::Raw), ..state });
+            return Move::On(State { at: At::Receive, ..state });
         }
         Move::Turn(Turn::End(state, End::delivered(Verdict::Local, &state)))
     }

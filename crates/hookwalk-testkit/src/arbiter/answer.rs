@@ -88,7 +88,10 @@ impl Answer {
     /// Where it differs from what was seen.
     pub fn differs(&self, seen: &Answer) -> Option<String> {
         let is_unknown = self.verdict == "unknown";
-        let steps_fit = if is_unknown {
+        let steps_fit = if is_unknown && !self.maybe.is_empty() {
+            let mut others = self.certain_rules(&seen.steps);
+            self.certain_rules(&self.steps).all(|rule| others.any(|other| other == rule))
+        } else if is_unknown {
             // What the last rule does is not known, so its mark is not either.
             let rule = |step: &String| step.split(" mark ").next().unwrap_or_default().to_owned();
             self.steps.split_last().is_none_or(|(last, before)| {
@@ -154,21 +157,18 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Which of the possible answers what was seen is; where it is none of them, how the nearest one differs.
+    /// Which of the possible answers what was seen is; where it is none of them, how they differ from it.
     pub fn agree(&self, seen: &Answer) -> Result<usize, String> {
-        let mut nearest: Option<(usize, String)> = None;
+        let mut differences = Vec::new();
         for (index, answer) in self.possible.iter().enumerate() {
-            let Some(difference) = answer.differs(seen) else { return Ok(index) };
-            let common = answer.steps.iter().zip(&seen.steps).take_while(|(one, other)| one == other).count();
-            if nearest.as_ref().is_none_or(|(best, _)| common > *best) {
-                nearest = Some((common, difference));
+            match answer.differs(seen) {
+                None => return Ok(index),
+                Some(difference) if !differences.contains(&difference) => differences.push(difference),
+                Some(_) => {}
             }
         }
-        let difference = nearest.map_or_else(|| "no answer".to_owned(), |(_, difference)| difference);
-        match self.possible.len() {
-            1 => Err(difference),
-            count => Err(format!("{difference} (the nearest of {count})")),
-        }
+        differences.truncate(4);
+        Err(if differences.is_empty() { "no answer".to_owned() } else { differences.join("; or ") })
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
         let walk = Answers { possible: vec![answer("local", &["a"]), seen.clone()], unknown: vec![] };
         assert_eq!(walk.agree(&seen), Ok(1));
         let other = answer("dropped in FORWARD", &["a", "c"]);
-        assert_eq!(walk.agree(&other).unwrap_err(), "step 2: the end against c (the nearest of 2)");
+        assert_eq!(walk.agree(&other).unwrap_err(), "step 2: the end against c; or step 2: b against c");
         let unknown = Answers { possible: vec![answer("unknown", &["a"])], unknown: vec![] };
         assert_eq!(unknown.agree(&other), Ok(0));
         let maybe = Answer { maybe: vec!["a".to_owned()], ..answer("dropped in FORWARD", &["c"]) };

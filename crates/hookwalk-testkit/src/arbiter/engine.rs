@@ -29,6 +29,25 @@ impl EngineArbiter {
         self.engine.as_ref()
     }
 
+    /// Puts the rules of several backends or families on one node, the first scene's.
+    pub fn place_all(&mut self, scenes: &[Scene]) -> Result<(), ArbiterError> {
+        let Some(first) = scenes.first() else { return Err(ArbiterError::NoScene) };
+        let mut dumps = Vec::new();
+        for scene in scenes {
+            let dump = hookwalk_parser::parse(scene.rules.clone());
+            if let Some(error) = dump.diagnostics().iter().find(|d| d.severity == Severity::Error) {
+                return Err(ArbiterError::Dump(format!("{error:?}")));
+            }
+            dumps.push(dump);
+        }
+        let engine = Engine::new(dumps, (self.read)(&first.context));
+        if let Some(problem) = engine.problems().first() {
+            return Err(ArbiterError::Dump(format!("{problem:?}")));
+        }
+        self.engine = Some(engine);
+        Ok(())
+    }
+
     /// The walk of a packet.
     pub fn walk(&self, shot: &Shot) -> Result<Walk, ArbiterError> {
         let engine = self.engine.as_ref().ok_or(ArbiterError::NoScene)?;
@@ -45,16 +64,7 @@ impl EngineArbiter {
 
 impl Arbiter for EngineArbiter {
     fn place(&mut self, scene: &Scene) -> Result<(), ArbiterError> {
-        let dump = hookwalk_parser::parse(scene.rules.clone());
-        if let Some(error) = dump.diagnostics().iter().find(|d| d.severity == Severity::Error) {
-            return Err(ArbiterError::Dump(format!("{error:?}")));
-        }
-        let engine = Engine::new(vec![dump], (self.read)(&scene.context));
-        if let Some(problem) = engine.problems().first() {
-            return Err(ArbiterError::Dump(format!("{problem:?}")));
-        }
-        self.engine = Some(engine);
-        Ok(())
+        self.place_all(std::slice::from_ref(scene))
     }
 
     fn answer(&mut self, shot: &Shot) -> Result<Answers, ArbiterError> {
@@ -117,6 +127,11 @@ fn packet(spec: &PacketSpec) -> Packet {
         (packet.uid, packet.gid) = (Some(0), Some(0));
     }
     packet
+}
+
+/// The answers of one case of a walk.
+pub fn answers_of(case: &hookwalk_engine::Case) -> Vec<Answer> {
+    case.outcomes.iter().map(answer).collect()
 }
 
 fn answer(outcome: &Outcome) -> Answer {

@@ -16,7 +16,7 @@ pub struct KernelArbiter {
     /// The node and what it is like; kept as long as scenes are on such a node.
     node: Option<(Topology, Namespace)>,
     /// Whose rules are in it.
-    rules: Option<(Backend, Family)>,
+    rules: Vec<(Backend, Family)>,
     has_sets: bool,
 }
 
@@ -24,6 +24,37 @@ impl KernelArbiter {
     /// An arbiter without a scene.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Puts the rules of several backends or families on one node, the first scene's.
+    pub fn place_all(&mut self, scenes: &[Scene]) -> Result<(), ArbiterError> {
+        let Some(first) = scenes.first() else { return Err(ArbiterError::NoScene) };
+        if self.node.as_ref().is_none_or(|(topology, _)| *topology != first.topology) {
+            self.rules.clear();
+            self.has_sets = false;
+            self.node = Some((first.topology.clone(), Namespace::open(&first.topology)?));
+        }
+        let node = self.node()?;
+        let here: Vec<_> = scenes.iter().map(|scene| (scene.backend, scene.family)).collect();
+        if self.has_sets || !first.sets.is_empty() {
+            node.load_sets(&first.sets)?;
+        } else if self.rules != here {
+            node.clear()?;
+        }
+        for scene in scenes {
+            node.load(scene.backend, scene.family, &scene.rules)?;
+        }
+        self.has_sets = !first.sets.is_empty();
+        self.rules = here;
+        Ok(())
+    }
+
+    /// Whose steps are told: all, where both backends have rules.
+    fn told(&self) -> Option<Backend> {
+        match self.rules.as_slice() {
+            [(backend, _)] => Some(*backend),
+            _ => None,
+        }
     }
 
     /// The node of the scene in place.
@@ -73,37 +104,19 @@ impl KernelArbiter {
 
     /// [`Arbiter::answer`] for the first packets of connections; faster than one by one.
     pub fn answer_all(&self, packets: &[PacketSpec]) -> Result<Vec<Answer>, ArbiterError> {
-        let backend = self.rules.ok_or(ArbiterError::NoScene)?.0;
         let seen = self.node()?.send_all(packets.iter().map(Injection::of).collect())?;
-        Ok(seen.iter().map(|seen| answer(seen, Some(backend))).collect())
+        Ok(seen.iter().map(|seen| answer(seen, self.told())).collect())
     }
 }
 
 impl Arbiter for KernelArbiter {
     fn place(&mut self, scene: &Scene) -> Result<(), ArbiterError> {
-        if self.node.as_ref().is_none_or(|(topology, _)| *topology != scene.topology) {
-            self.rules = None;
-            self.has_sets = false;
-            self.node = Some((scene.topology.clone(), Namespace::open(&scene.topology)?));
-        }
-        let node = self.node()?;
-        let here = (scene.backend, scene.family);
-        let sets_change = self.has_sets || !scene.sets.is_empty();
-        if sets_change {
-            node.load_sets(&scene.sets)?;
-        } else if self.rules.is_some_and(|rules| rules != here) {
-            node.clear()?;
-        }
-        node.load(scene.backend, scene.family, &scene.rules)?;
-        self.has_sets = !scene.sets.is_empty();
-        self.rules = Some(here);
-        Ok(())
+        self.place_all(std::slice::from_ref(scene))
     }
 
     /// No answer at all where the connection does not get so far as the packet that is asked about.
     fn answer(&mut self, shot: &Shot) -> Result<Answers, ArbiterError> {
-        let backend = self.rules.ok_or(ArbiterError::NoScene)?.0;
-        let possible = self.observe(shot)?.map(|seen| answer(&seen, Some(backend)));
+        let possible = self.observe(shot)?.map(|seen| answer(&seen, self.told()));
         Ok(Answers { possible: possible.into_iter().collect(), unknown: vec![] })
     }
 }
@@ -118,7 +131,7 @@ fn reply(first: &PacketSpec, opened: &Observation, topology: &Topology) -> Optio
     later::reply(first, &opened.decoded()?, out, topology)
 }
 
-/// What was seen, of one backend's rules or, where that is not told, without any steps.
+/// What was seen, with the steps of one backend's rules or of all.
 fn answer(seen: &Observation, backend: Option<Backend>) -> Answer {
     let verdict = match &seen.verdict {
         Verdict::Forwarded { interface } => format!("forwarded by {interface}"),

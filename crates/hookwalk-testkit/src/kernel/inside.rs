@@ -24,7 +24,7 @@ use crate::topology::Topology;
 /// `IPPROTO_RAW`: the header comes with the packet.
 const RAW: i32 = 255;
 /// How long a packet that is still under way is waited for.
-const PATIENCE: Duration = Duration::from_millis(1000);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long it has to be quiet around a packet that went through `lo` and was not delivered. Only
 /// there the kernel may go on in another context after the call has returned.
 const QUIET: Duration = Duration::from_millis(5);
@@ -101,7 +101,7 @@ impl Inside {
     }
 
     /// Destroys all sets. nft gives up what a deleted rule held a while after the command has ended.
-    pub(super) fn destroy_sets(&mut self) -> Result<(), Error> {
+    pub(super) fn destroy_sets() -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             // The members of a list of sets are in use by it.

@@ -94,7 +94,7 @@ impl Namespace {
         let text = restore_text.to_owned();
         self.ask(move |inside| {
             inside.clear()?;
-            inside.destroy_sets()?;
+            Inside::destroy_sets()?;
             run("ipset", &["restore"], &text).map(drop)
         })
     }

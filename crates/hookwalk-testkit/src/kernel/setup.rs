@@ -126,7 +126,7 @@ pub(super) fn node(topology: &Topology) -> Result<Vec<Device>, Error> {
     run("ip", &["-batch", "-"], &script)?;
     for family in [Family::V4, Family::V6] {
         let of_family = topology.rules.iter().filter(|rule| rule.family == family);
-        let script: String = of_family.map(|rule| format!("rule add {}\n", rule.text)).collect();
+        let script = of_family.fold(String::new(), |script, rule| script + "rule add " + &rule.text + "\n");
         run("ip", &[if family == Family::V4 { "-4" } else { "-6" }, "-batch", "-"], &script)?;
     }
     for (name, value) in &topology.sysctls {

@@ -187,7 +187,8 @@ impl Draw<'_> {
                 packet.src = *address;
             }
             Hint::Destination(address) if self.aim.is_usable(*address) => packet.dst = *address,
-            Hint::Source(_) | Hint::Destination(_) => {}
+            Hint::Mark(mark) if packet.in_iface.is_none() => packet.mark = *mark,
+            Hint::Source(_) | Hint::Destination(_) | Hint::Mark(_) => {}
             Hint::Protocol(number) => packet.proto = *number,
             Hint::SourcePort(port) => packet.sport = *port,
             Hint::DestinationPort(port) => packet.dport = *port,
@@ -205,8 +206,6 @@ impl Draw<'_> {
                 let headers = PacketSpec { data: 0, ..packet.clone() }.length();
                 packet.data = length.saturating_sub(headers).min(1200);
             }
-            Hint::Mark(mark) if packet.in_iface.is_none() => packet.mark = *mark,
-            Hint::Mark(_) => {}
             Hint::LaterFragment => packet.fragment = Some(Fragment { offset: 3, more: self.dice.chance(50) }),
         }
     }
@@ -228,6 +227,10 @@ impl Draw<'_> {
         if packet.proto == proto::GRE {
             // Less than its header is malformed.
             packet.data = packet.data.max(8);
+        }
+        let is_later = packet.fragment.is_some_and(|fragment| fragment.offset > 0);
+        if packet.proto == proto::ICMPV6 && is_later {
+            packet.fragment = None;
         }
         if packet.fragment.is_some() {
             // A part that is followed by another is a multiple of 8 bytes.

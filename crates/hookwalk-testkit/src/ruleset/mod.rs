@@ -146,6 +146,14 @@ impl Ruleset {
         self.tables.iter().flat_map(|table| &table.chains).flat_map(|chain| &chain.rules)
     }
 
+    /// Whether it holds a match or target that leaves a walk in cases, or unknown.
+    pub fn is_exotic(&self) -> bool {
+        let conditions = || self.rules().flat_map(|rule| &rule.conditions).map(|condition| condition.ext);
+        let targets = || self.rules().map(|rule| rule.target.ext);
+        MATCHES.iter().filter(|kind| kind.is_exotic()).any(|kind| conditions().any(|ext| ext == kind.ext))
+            || TARGETS.iter().filter(|kind| kind.is_exotic()).any(|kind| targets().any(|ext| ext == kind.ext))
+    }
+
     /// What `ipset restore` reads.
     pub fn sets_text(&self) -> String {
         self.sets.iter().map(|set| &*set.text).collect()

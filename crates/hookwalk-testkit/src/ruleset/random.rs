@@ -152,8 +152,8 @@ impl Draw<'_> {
             protocol = self.dice.of([proto::TCP, proto::UDP]);
             conditions.push(protocol_condition(protocol));
         }
-        let bare = base.is_some() && conditions.is_empty();
-        let target = self.target(group.table, Place { protocol, hooks, bare });
+        let unconditional = base.is_some() && conditions.is_empty();
+        let target = self.target(group.table, Place { protocol, hooks, unconditional });
         Rule { conditions, target }
     }
 

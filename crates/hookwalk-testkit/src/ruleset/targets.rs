@@ -1,5 +1,7 @@
 //! Random targets.
 
+#![expect(clippy::unnecessary_wraps, reason = "the functions of one table have one type")]
+
 use super::draw::{Draw, MASQUERADE_MARK, hook};
 use super::random::asks_tracking;
 use super::{Hint, Target};
@@ -33,7 +35,7 @@ pub(super) struct Place {
     /// The hooks its chain is reached from.
     pub(super) hooks: u8,
     /// Whether it is met by everything that comes to a base chain.
-    pub(super) bare: bool,
+    pub(super) unconditional: bool,
 }
 
 const ANY: &[&str] = &["raw", "mangle", "nat", "filter", "security"];
@@ -123,11 +125,11 @@ fn nothing(_: &mut Draw<'_>, _: Place) -> Option<Target> {
 
 /// In a base chain this would end almost everything.
 fn accept(_: &mut Draw<'_>, place: Place) -> Option<Target> {
-    (!place.bare).then(|| target("", "-j ACCEPT"))
+    (!place.unconditional).then(|| target("", "-j ACCEPT"))
 }
 
 fn drop(_: &mut Draw<'_>, place: Place) -> Option<Target> {
-    (!place.bare).then(|| target("", "-j DROP"))
+    (!place.unconditional).then(|| target("", "-j DROP"))
 }
 
 fn give_back(_: &mut Draw<'_>, _: Place) -> Option<Target> {
@@ -157,7 +159,7 @@ fn reject(draw: &mut Draw<'_>, place: Place) -> Option<Target> {
             "icmp6-reject-route",
         ])
     };
-    (!place.bare).then(|| target("REJECT", format!("-j REJECT --reject-with {with}")))
+    (!place.unconditional).then(|| target("REJECT", format!("-j REJECT --reject-with {with}")))
 }
 
 fn mark(draw: &mut Draw<'_>, _: Place) -> Option<Target> {
@@ -179,11 +181,11 @@ fn connmark(draw: &mut Draw<'_>, _: Place) -> Option<Target> {
 
 fn ct(draw: &mut Draw<'_>, place: Place) -> Option<Target> {
     let option = draw.word(["--notrack", "--notrack", "--zone 5"]);
-    (!place.bare).then(|| target("CT", format!("-j CT {option}")))
+    (!place.unconditional).then(|| target("CT", format!("-j CT {option}")))
 }
 
 fn notrack(_: &mut Draw<'_>, place: Place) -> Option<Target> {
-    (!place.bare).then(|| target("NOTRACK", "-j NOTRACK"))
+    (!place.unconditional).then(|| target("NOTRACK", "-j NOTRACK"))
 }
 
 fn dnat(draw: &mut Draw<'_>, place: Place) -> Option<Target> {
@@ -307,7 +309,7 @@ fn nflog(_: &mut Draw<'_>, _: Place) -> Option<Target> {
 
 /// Nobody listens.
 fn nfqueue(_: &mut Draw<'_>, place: Place) -> Option<Target> {
-    (!place.bare).then(|| target("NFQUEUE", "-j NFQUEUE --queue-num 3"))
+    (!place.unconditional).then(|| target("NFQUEUE", "-j NFQUEUE --queue-num 3"))
 }
 
 /// Into a set that no match asks.

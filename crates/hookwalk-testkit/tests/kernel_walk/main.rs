@@ -6,13 +6,10 @@
 //! family), `HOOKWALK_PACKETS` (for each ruleset).
 
 #![cfg(target_os = "linux")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test says what is wrong by failing, and what it did by printing"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing, and what it did by printing")]
 
 #[path = "../common/mod.rs"]
 mod common;
 
+mod one_node;
 mod random;

@@ -120,10 +120,6 @@ pub(super) fn cgroup(draw: &mut Draw<'_>, _: u8) -> Condition {
     condition("cgroup", format!("-m cgroup {}--cgroup 7", draw.not()), [])
 }
 
-pub(super) fn cpu(draw: &mut Draw<'_>, _: u8) -> Condition {
-    condition("cpu", format!("-m cpu {}--cpu 0", draw.not()), [])
-}
-
 pub(super) fn time(draw: &mut Draw<'_>, _: u8) -> Condition {
     let options = draw.word([
         "--timestart 00:00:00 --timestop 23:59:59",

@@ -135,7 +135,6 @@ pub const MATCHES: &[MatchKind] = &[
     plain("policy", 1, host::policy).at(ARRIVED).exotic(),
     plain("socket", 1, host::socket).at(hook::PREROUTING | hook::INPUT).exotic(),
     plain("cgroup", 1, host::cgroup).at(hook::OUTPUT | hook::POSTROUTING).exotic(),
-    plain("cpu", 1, host::cpu).exotic(),
     plain("time", 1, host::time).exotic(),
     plain("ah", 1, other::ah).of(&[51]).exotic(),
     plain("esp", 1, other::esp).of(&[50]).exotic(),
