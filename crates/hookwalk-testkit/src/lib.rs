@@ -13,8 +13,8 @@
 
 #![forbid(unsafe_code)]
 
-pub mod cluster;
 pub mod arbiter;
+pub mod cluster;
 pub mod dice;
 pub mod invariants;
 #[cfg(target_os = "linux")]

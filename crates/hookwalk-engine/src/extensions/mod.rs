@@ -10,6 +10,7 @@ mod conntrack;
 mod ct;
 mod dnat;
 mod dscp;
+mod ecn;
 mod hashlimit;
 mod hl;
 mod icmp;
@@ -35,6 +36,7 @@ mod rpfilter;
 mod sctp;
 mod set;
 mod set_connmark;
+mod set_dscp;
 mod set_hl;
 mod set_mark;
 mod set_tos;
@@ -90,6 +92,7 @@ pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
         Match::Connmark(m) => connmark::test(*m, view),
         Match::Conntrack(m) => conntrack::test(m, view),
         Match::Dscp(m) => dscp::test(m, view),
+        Match::Ecn(m) => ecn::test(m, candidate, view),
         Match::Hashlimit(m) => hashlimit::test(m, candidate, view),
         Match::Hl(m) => hl::test(m, view),
         Match::Icmp(m) => icmp::test(*m, view),
@@ -198,6 +201,7 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen:
         Target::Snat(t) => snat::apply(t, state, view, chosen),
         Target::Snpt(t) => npt::apply(t.from, t.to, &mut state.src, &mut state.rewrites),
         Target::Synproxy(_) => synproxy::apply(view),
+        Target::Dscp(t) => set_dscp::apply(t, state),
         Target::Tos(t) => set_tos::apply(*t, state),
         Target::Tproxy(t) => tproxy::apply(t, state, view),
         Target::Ttl(t) => set_ttl::apply(t, state),
@@ -216,6 +220,7 @@ pub(crate) fn has_no_effect(target: &Target) -> bool {
             | Target::Checksum(_)
             | Target::Classify(_)
             | Target::Connsecmark(_)
+            | Target::Ecn(_)
             | Target::Idletimer(_)
             | Target::Led(_)
             | Target::Log(_)

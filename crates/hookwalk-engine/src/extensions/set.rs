@@ -11,10 +11,9 @@ use crate::state::{Answer, Interface, State, View};
 /// too few nothing is in it.
 pub(super) fn test(m: &SetMatch, view: &View<'_>) -> Answer {
     let Some(reference) = &m.match_set else { return Answer::Yes };
-    let set = view.host.set(&reference.value.name);
-    let plain = m.packets.is_none()
-        && m.bytes.is_none()
-        && (!m.return_nomatch || set.is_some_and(|set| !set.has_nomatch()));
+    // With --return-nomatch the entries marked so are the only ones of a set of networks that match
+    // (`ip_set_test`), and a set does not tell here whether it is one of networks.
+    let plain = m.packets.is_none() && m.bytes.is_none() && !m.return_nomatch;
     let answer = if plain { holds(&reference.value, view, 0).0 } else { ask(&reference.value, view) };
     answer.negate(reference.negated)
 }

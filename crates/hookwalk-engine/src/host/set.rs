@@ -274,10 +274,6 @@ impl IpSet {
         self.family.is_none_or(|own| own == family)
     }
 
-    pub(crate) fn has_nomatch(&self) -> bool {
-        matches!(&self.kind, Kind::Members { has_nomatch: true, .. })
-    }
-
     /// Looks an element up, so many seconds after the set was told. Of networks the longest entry decides,
     /// the first dimension before the second (kernel: `ip_set_hash_gen.h`, `mtype_test_cidrs`).
     pub(crate) fn find(&self, wanted: &[Wanted], elapsed: u64) -> Lookup {

@@ -147,6 +147,11 @@ pub struct Unknown {
     pub what: String,
 }
 
+impl Unknown {
+    /// Of a rule that may have matched, without a difference to all else.
+    pub const MAYBE: &str = "whether it matched";
+}
+
 /// Everything that can become of a packet.
 #[derive(Debug, Clone, Default)]
 pub struct Answers {

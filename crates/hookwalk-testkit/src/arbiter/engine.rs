@@ -86,10 +86,10 @@ impl Arbiter for EngineArbiter {
                     answers.unknown.push(Unknown { rule, what: assumption.what.clone() });
                 }
                 answers.unknown.extend(
-                    outcome.maybe_rules.iter().map(|maybe| Unknown {
-                        rule: rule(Some(maybe)),
-                        what: "whether it matched".to_owned(),
-                    }),
+                    outcome
+                        .maybe_rules
+                        .iter()
+                        .map(|maybe| Unknown { rule: rule(Some(maybe)), what: Unknown::MAYBE.to_owned() }),
                 );
                 if outcome.verdict == Verdict::Unknown {
                     let last = outcome.steps.last().map(|step| &step.at);

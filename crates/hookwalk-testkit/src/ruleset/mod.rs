@@ -148,9 +148,12 @@ impl Ruleset {
 
     /// Whether it holds a match or target that leaves a walk in cases, or unknown.
     pub fn is_exotic(&self) -> bool {
-        let conditions = || self.rules().flat_map(|rule| &rule.conditions).map(|condition| condition.ext);
+        let conditions = || self.rules().flat_map(|rule| &rule.conditions);
         let targets = || self.rules().map(|rule| rule.target.ext);
-        MATCHES.iter().filter(|kind| kind.is_exotic()).any(|kind| conditions().any(|ext| ext == kind.ext))
+        MATCHES
+            .iter()
+            .filter(|kind| kind.is_exotic())
+            .any(|kind| conditions().any(|one| one.text.contains(&kind.word())))
             || TARGETS.iter().filter(|kind| kind.is_exotic()).any(|kind| targets().any(|ext| ext == kind.ext))
     }
 

@@ -38,7 +38,8 @@ pub(crate) fn host(said: &Context) -> Host {
     let (rules, lost) = context::rules(&said.rule);
     assert!(lost.is_empty(), "{lost:?} in\n{}", said.rule);
     host = host.with_routing_rules(rules);
-    let (sets, _lost) = context::ipsets(&said.ipset);
+    let (sets, lost) = context::ipsets(&said.ipset);
+    assert!(lost.is_empty(), "{lost:?} in\n{}", said.ipset);
     for (name, set) in sets {
         host = host.with_set(name, set);
     }

@@ -32,10 +32,18 @@ pub(super) fn set(draw: &mut Draw<'_>, protocol: u8) -> Condition {
     };
     let sides: Vec<&str> = (0..set.dimensions).map(|_| draw.word(["src", "dst", "dst"])).collect();
     let edges = set.elements.iter().map(|element| hints(element, &sides)).collect();
-    let extra = if draw.chance(10) { " --return-nomatch" } else { "" };
     let Set { name, .. } = set;
-    let text = format!("-m set {}--match-set {name} {}{extra}", draw.not(), sides.join(","));
+    let text = format!("-m set {}--match-set {name} {}", draw.not(), sides.join(","));
     Condition { ext: "set", text, edges }
+}
+
+/// The same where only what is excepted matches.
+pub(super) fn set_nomatch(draw: &mut Draw<'_>, protocol: u8) -> Condition {
+    let mut condition = set(draw, protocol);
+    if condition.ext == "set" {
+        condition.text.push_str(" --return-nomatch");
+    }
+    condition
 }
 
 /// What a packet has to be so that a lookup finds an element.

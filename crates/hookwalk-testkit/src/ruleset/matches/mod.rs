@@ -27,6 +27,8 @@ pub struct MatchKind {
     weight: u32,
     /// What the packet alone cannot answer, or what is not modelled: drawn in some rulesets only.
     exotic: bool,
+    /// The word that tells it apart from others of the extension.
+    word: &'static str,
     draw: fn(&mut Draw<'_>, u8) -> Condition,
 }
 
@@ -45,6 +47,7 @@ const fn plain(ext: &'static str, weight: u32, draw: fn(&mut Draw<'_>, u8) -> Co
         protocols: NONE,
         weight,
         exotic: false,
+        word: "",
         draw,
     }
 }
@@ -70,9 +73,18 @@ impl MatchKind {
         Self { exotic: true, ..self }
     }
 
+    const fn with(self, word: &'static str) -> Self {
+        Self { word, ..self }
+    }
+
     /// Whether the packet and its node leave it unanswered, so that a walk may be in cases because of it.
     pub fn is_exotic(&self) -> bool {
         self.exotic
+    }
+
+    /// What a rule with it is known by: `-m time`, or an option of its own.
+    pub fn word(&self) -> String {
+        if self.word.is_empty() { format!("-m {}", self.ext) } else { self.word.to_owned() }
     }
 
     /// Whether it may stand in a rule of this protocol in a chain that these hooks reach.
@@ -92,7 +104,7 @@ pub const MATCHES: &[MatchKind] = &[
     plain("udp", 12, header::ports).of(&[proto::UDP]),
     plain("sctp", 12, header::ports).of(&[proto::SCTP]),
     plain("tcp", 5, header::tcp_flags).of(TCP),
-    plain("tcp", 1, header::tcp_option).of(TCP).exotic(),
+    plain("tcp", 1, header::tcp_option).of(TCP).exotic().with("--tcp-option"),
     plain("multiport", 8, header::multiport).of(PORTS),
     plain("icmp", 30, header::icmp).of(&[proto::ICMP]).family(V4),
     plain("icmp6", 30, header::icmp6).of(&[proto::ICMPV6]).family(V6),
@@ -122,8 +134,9 @@ pub const MATCHES: &[MatchKind] = &[
     plain("addrtype", 5, host::addrtype),
     plain("addrtype", 1, host::addrtype_in).at(ARRIVED),
     plain("set", 8, host::set),
+    plain("set", 1, host::set_nomatch).exotic().with("--return-nomatch"),
     plain("physdev", 1, host::physdev).at(ARRIVED).exotic(),
-    plain("mac", 1, host::mac).at(ARRIVED),
+    plain("mac", 1, host::mac).at(ARRIVED).exotic(),
     plain("owner", 3, host::owner).at(hook::OUTPUT | hook::POSTROUTING),
     plain("rpfilter", 4, host::rpfilter).at(hook::PREROUTING).within(&["raw", "mangle"]),
     plain("pkttype", 1, host::pkttype).exotic(),
