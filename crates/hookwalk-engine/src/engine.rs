@@ -2,6 +2,7 @@ use hookwalk_parser::types::Family;
 use hookwalk_parser::{Dump, Rule};
 
 use crate::host::{ConnectionTable, Host};
+use crate::index::Index;
 use crate::outcome::Walk;
 use crate::packet::Packet;
 use crate::problem::Problem;
@@ -27,10 +28,26 @@ use crate::walk::{self, Given, Limits};
 pub struct Engine {
     dumps: Vec<Dump>,
     host: Host,
-    v4: Program,
-    v6: Program,
+    v4: Compiled,
+    v6: Compiled,
     problems: Vec<Problem>,
     limits: Limits,
+}
+
+/// The rules of one family.
+#[derive(Debug)]
+struct Compiled {
+    program: Program,
+    /// None when every rule is to be asked.
+    index: Option<Index>,
+}
+
+impl Compiled {
+    fn new(dumps: &[Dump], family: Family, problems: &mut Vec<Problem>) -> Self {
+        let program = Program::compile(dumps, family, problems);
+        let index = Some(Index::new(&program));
+        Compiled { program, index }
+    }
 }
 
 /// A packet that cannot be walked.
@@ -62,8 +79,8 @@ impl Engine {
     /// to such a place answers "unknown".
     pub fn new(dumps: Vec<Dump>, host: Host) -> Self {
         let mut problems = Vec::new();
-        let v4 = Program::compile(&dumps, Family::V4, &mut problems);
-        let v6 = Program::compile(&dumps, Family::V6, &mut problems);
+        let v4 = Compiled::new(&dumps, Family::V4, &mut problems);
+        let v6 = Compiled::new(&dumps, Family::V6, &mut problems);
         problems.sort_by_key(|problem| (problem.dump(), problem.line()));
         problems.dedup();
         Engine { dumps, host, v4, v6, problems, limits: Limits::default() }
@@ -73,6 +90,22 @@ impl Engine {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same engine as the reference evaluator: every rule of a chain is asked, one after the other,
+    /// as the dump has it. Slow with long chains; its answers are those of the index, step for step.
+    ///
+    /// ```
+    /// use hookwalk_engine::{Engine, Host, Packet};
+    /// let text = "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -d 10.0.1.7/32 -j ACCEPT\nCOMMIT\n";
+    /// let engine = || Engine::new(vec![hookwalk_parser::parse(text)], Host::default());
+    /// let packet = Packet::new("10.0.0.5".parse().unwrap(), "10.0.1.7".parse().unwrap());
+    /// assert_eq!(engine().walk(&packet), engine().without_index().walk(&packet));
+    /// ```
+    #[must_use]
+    pub fn without_index(mut self) -> Self {
+        (self.v4.index, self.v6.index) = (None, None);
         self
     }
 
@@ -104,12 +137,13 @@ impl Engine {
         table: &'e ConnectionTable,
         past: &'e Past,
     ) -> Result<Given<'e>, WalkError> {
-        let program = match packet.family() {
+        let compiled = match packet.family() {
             Some(Family::V4) => &self.v4,
             Some(Family::V6) => &self.v6,
             None => return Err(WalkError::TwoFamilies { src: packet.src, dst: packet.dst }),
         };
-        Ok(Given { dumps: &self.dumps, host: &self.host, program, table, past })
+        let Compiled { program, index } = compiled;
+        Ok(Given { dumps: &self.dumps, host: &self.host, program, index: index.as_ref(), table, past })
     }
 
     pub(crate) const fn limits(&self) -> Limits {

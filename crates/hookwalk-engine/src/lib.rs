@@ -30,6 +30,7 @@ mod engine;
 mod extensions;
 mod graph;
 mod host;
+mod index;
 mod outcome;
 mod packet;
 mod probability;

@@ -9,7 +9,7 @@ use crate::probability::Probability;
 use crate::program::{ChainPlace, Hook, TableName};
 
 /// What becomes of a packet: every outcome there can be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Walk {
     /// The packet walked.
@@ -36,7 +36,7 @@ impl Walk {
 }
 
 /// The outcomes under one set of assumptions. Their probabilities and `unexplored` sum to exactly 1.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Case {
     /// What is assumed.

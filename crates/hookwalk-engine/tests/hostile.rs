@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use hookwalk_engine::{Engine, Host, Limits, Packet, Probability, Problem, Verdict, Walk};
+use hookwalk_engine::{Engine, Host, Limits, Packet, PacketState, Probability, Problem, Verdict, Walk};
 
 fn engine(text: &str) -> Engine {
     let host = Host::default().with_node_address("192.0.2.10".parse().unwrap());
@@ -128,6 +128,20 @@ fn exploding_chains_stay_bounded_and_exact() {
     let walk = engine(&exploding(25, half, &format!("{half} -j DROP"))).walk(&packet()).unwrap();
     assert_whole(&walk);
     assert!(walk.truncated);
+}
+
+#[test]
+fn later_packets_past_the_limit_are_walked_to_their_end() {
+    let half = "-m statistic --mode random --probability 0.50000000000";
+    let engine = engine(&exploding(25, half, "-p udp -j DROP"));
+    for state in [PacketState::Second, PacketState::Reply] {
+        let mut packet = packet();
+        packet.state = state;
+        let walk = engine.walk(&packet).unwrap();
+        assert_whole(&walk);
+        assert!(walk.truncated);
+        assert_eq!(walk.cases[0].outcomes[0].verdict, Verdict::Forwarded);
+    }
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //!
 //! Each check panics where it does not hold. `run SECONDS` in this folder runs the targets.
 
+mod index;
+
 use std::time::{Duration, Instant};
 
 use hookwalk::types::Family;
 use hookwalk::{Backend, Dump, Reader, parse};
+pub use index::check_index;
 
 /// A check and its name.
 pub type Check = (&'static str, fn(&[u8]));
@@ -16,6 +19,7 @@ pub const CHECKS: &[Check] = &[
     ("identity", check_identity),
     ("canonical", check_canonical),
     ("linear", check_linear),
+    ("index", |bytes| _ = check_index(bytes)),
 ];
 
 /// Parsing does not panic, whatever the reader is told; every place lies in the dump.

@@ -5,14 +5,17 @@ use hookwalk_parser::types::{ConnState, ConnStates, MaskedAddress, Negatable, Po
 
 use super::ports;
 use crate::packet::PacketState;
+use crate::program::Condition;
 use crate::question::{Field, Question};
-use crate::state::{Answer, View};
+use crate::state::{Answer, State, View};
 
 /// `--ctstate`, which `-m state` spells `--state`.
 pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> Answer {
-    let Some(wanted) = wanted else { return Answer::Yes };
-    let list = wanted.value;
-    let state = view.state;
+    Answer::from(wanted.is_none_or(|wanted| is_in(wanted.value, view.state) != wanted.negated))
+}
+
+/// Whether what conntrack makes of a packet is in a list of states.
+pub(super) fn is_in(list: ConnStates, state: &State) -> bool {
     let holds = match state.tracking {
         PacketState::Untracked => list.contains(ConnState::Untracked),
         // In table raw conntrack has not seen the packet yet, which reads as INVALID.
@@ -24,9 +27,19 @@ pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> 
     };
     // On the first packet the source is rewritten behind most hooks that could ask: only what loops
     // back shows it already.
-    let nat = state.has_connection()
-        && (state.dnat && list.contains(ConnState::Dnat) || state.snat && list.contains(ConnState::Snat));
-    Answer::from((holds || nat) != wanted.negated)
+    holds
+        || state.has_connection()
+            && (state.dnat && list.contains(ConnState::Dnat) || state.snat && list.contains(ConnState::Snat))
+}
+
+/// `--ctstate` as conditions; more is looked at in the rule.
+pub(super) fn add_conditions(m: &ConntrackMatch, conditions: &mut Vec<Condition>) -> bool {
+    conditions.extend(m.ctstate.map(|wanted| Condition::States(wanted.value, wanted.negated)));
+    !asks_more(m)
+}
+
+fn asks_more(m: &ConntrackMatch) -> bool {
+    ConntrackMatch { ctstate: None, ..*m } != ConntrackMatch::default()
 }
 
 /// kernel: `net/netfilter/xt_conntrack.c`, `conntrack_mt`. Without a connection every option but
@@ -35,8 +48,7 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
     let state = view.state;
     let original = view.original_tuple();
     let by_state = states(m.ctstate, view);
-    let asks_more = ConntrackMatch { ctstate: None, ..*m } != ConntrackMatch::default();
-    if !asks_more {
+    if !asks_more(m) {
         return by_state;
     }
     if !state.has_connection() {

@@ -56,8 +56,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::Rule;
 use hookwalk_parser::extensions::{Match, SetDirection, SetReference, StatisticMode, Target, UnknownPart};
-use hookwalk_parser::types::AddressRange;
+use hookwalk_parser::types::{AddressRange, ConnStates};
 
+use crate::program::Condition;
 use crate::question::Question;
 use crate::state::{Answer, Event, Granted, State, View};
 
@@ -120,6 +121,27 @@ pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
         Match::Unknown(part) => unknown(part, view),
         other => view.ask(Question::Opaque { text: opaque_text(other), seen: view.state.rewrites }),
     }
+}
+
+/// Adds what a match asks as conditions that need no look at the rule; returns whether they tell all of
+/// it. A match that adds none is always looked at.
+pub(crate) fn add_conditions(candidate: &Match, conditions: &mut Vec<Condition>) -> bool {
+    match candidate {
+        Match::Comment(_) | Match::Nfacct(_) => true,
+        Match::Conntrack(m) => conntrack::add_conditions(m, conditions),
+        Match::Mark(m) => mark::add_conditions(*m, conditions),
+        Match::Sctp(m) => sctp::add_conditions(m, conditions),
+        Match::State(m) => state::add_conditions(*m, conditions),
+        Match::Statistic(m) => statistic::add_conditions(*m, conditions),
+        Match::Tcp(m) => tcp::add_conditions(m, conditions),
+        Match::Udp(m) => udp::add_conditions(m, conditions),
+        _ => false,
+    }
+}
+
+/// Whether what conntrack makes of a packet is in a list of states.
+pub(crate) fn is_in_states(list: ConnStates, state: &State) -> bool {
+    conntrack::is_in(list, state)
 }
 
 /// What a rule asks about the source, as it is written; none when it asks nothing.

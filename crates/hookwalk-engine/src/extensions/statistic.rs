@@ -1,5 +1,7 @@
 use hookwalk_parser::extensions::{StatisticMatch, StatisticMode, StatisticProbability};
+use hookwalk_parser::types::Negatable;
 
+use crate::program::Condition;
 use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_statistic.c`, `statistic_mt`. On a host that has seen nothing else, `nth`
@@ -19,4 +21,22 @@ pub(super) fn test(m: StatisticMatch, view: &View<'_>) -> Answer {
         }
         None => Answer::Yes,
     }
+}
+
+/// Chance as a condition; counts are kept by the walk.
+pub(super) fn add_conditions(m: StatisticMatch, conditions: &mut Vec<Condition>) -> bool {
+    match (m.mode, m.probability) {
+        (None, _) => {}
+        (Some(StatisticMode::Random), None) => {
+            conditions.push(Condition::Draw(StatisticProbability::DENOMINATOR));
+        }
+        (Some(StatisticMode::Random), Some(Negatable { value, negated: false })) => {
+            conditions.push(Condition::Draw(value.numerator()));
+        }
+        (Some(StatisticMode::Random), Some(Negatable { value, negated: true })) => {
+            conditions.push(Condition::Draw(StatisticProbability::DENOMINATOR - value.numerator()));
+        }
+        (Some(StatisticMode::Nth), _) => return false,
+    }
+    true
 }

@@ -2,6 +2,7 @@ use hookwalk_parser::extensions::TcpMatch;
 use hookwalk_parser::types::Protocol;
 
 use super::ports;
+use crate::program::{self, Condition};
 use crate::question::Question;
 use crate::state::{Answer, View};
 
@@ -17,4 +18,10 @@ pub(super) fn test(m: &TcpMatch, view: &View<'_>) -> Answer {
                 view.ask(Question::Opaque { text, seen: 0 }).negate(wanted.negated)
             }
         })
+}
+
+/// Protocol and ports as conditions; more is looked at in the rule.
+pub(super) fn add_conditions(m: &TcpMatch, conditions: &mut Vec<Condition>) -> bool {
+    program::add_ports(Protocol::TCP, m.sport, m.dport, conditions);
+    m.flags.is_none() && m.tcp_option.is_none()
 }

@@ -44,8 +44,22 @@ impl GrantedSet {
         self.0 |= 1 << granted as u8;
     }
 
+    pub(crate) fn add(&mut self, more: GrantedSet) {
+        self.0 |= more.0;
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = Granted> {
         Self::ALL.into_iter().filter(move |granted| self.0 & (1 << *granted as u8) != 0)
+    }
+}
+
+impl FromIterator<Granted> for GrantedSet {
+    fn from_iter<I: IntoIterator<Item = Granted>>(all: I) -> Self {
+        let mut set = GrantedSet::default();
+        for granted in all {
+            set.insert(granted);
+        }
+        set
     }
 }
 

@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hookwalk_parser::Rule;
 use hookwalk_parser::types::AddressRange;
 
-use super::way::{End, Move, PathKind, Turn, Way};
+use super::way::{End, PathKind, Turn, Way};
 use crate::extensions::{self, Effect};
 use crate::outcome::Place;
-use crate::state::{At, Decider, InChain, State};
+use crate::state::{Decider, InChain, State};
 
 /// More outcomes than this are no use to anybody.
 const MOST_ADDRESSES: u64 = 1024;
@@ -16,33 +16,38 @@ const MOST_ADDRESSES: u64 = 1024;
 impl Way<'_> {
     /// One way for each address of a range (kernel: `net/netfilter/nf_nat_core.c`,
     /// `find_best_ips_proto`): a hash of 32 bits is mapped on the range by multiplication.
-    pub(super) fn choose(&mut self, before: State, place: InChain, rule: &Rule, range: AddressRange) -> Move {
+    pub(super) fn choose(
+        &mut self,
+        before: &State,
+        place: InChain,
+        rule: &Rule,
+        range: AddressRange,
+    ) -> Turn {
         let decider = Decider::Rule(place.rule);
         let Some(addresses) = addresses(range) else {
             let reason = format!("a hash picks one of more than {MOST_ADDRESSES} addresses, {range}");
             let end = End::unknown(Place::Hook(place.hook), reason);
-            return Move::Turn(Turn::End(before, End { decided_by: Some(decider), ..end }));
+            return Turn::End(End { decided_by: Some(decider), ..end });
         };
         let mut ways = Vec::with_capacity(addresses.len());
         for (address, share) in addresses {
-            let mut state = before;
+            let mut state = *before;
             let effect =
-                extensions::apply(&rule.target, &mut state, &self.view(&before, place), Some(address));
+                extensions::apply(&rule.target, &mut state, &self.view(before, place), Some(address));
             if let Effect::Ask(question) = effect {
-                let here = State { at: At::Rule(place), ..before };
-                return Move::Turn(self.ask(here, question, Some(place.rule)));
+                return self.ask(question, Some(place.rule));
             }
             state.by_hash = true;
             self.note(&mut state, PathKind::Rule(place.rule));
-            match self.accepted(state, place, decider) {
-                Move::On(state) => ways.push((share, state)),
-                turn @ Move::Turn(_) => return turn,
+            if let Err(turn) = self.accepted(&mut state, place, decider) {
+                return turn;
             }
+            ways.push((share, state));
         }
         for granted in rule.matches.iter().filter_map(extensions::granted) {
             self.granted.insert(granted);
         }
-        Move::Turn(Turn::Choose(ways))
+        Turn::Choose(ways)
     }
 }
 

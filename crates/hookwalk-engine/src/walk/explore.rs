@@ -3,7 +3,7 @@ use super::later::Later;
 use super::way::{End, Turn, Way};
 use crate::program::RuleId;
 use crate::state::QuestionId;
-use crate::state::State;
+use crate::state::{At, State};
 
 /// All ways of a packet: forks, and ends. A fork stands before what follows from it.
 #[derive(Debug, Default)]
@@ -39,23 +39,24 @@ pub(super) enum Node {
 pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Option<Tree> {
     let mut tree = Tree { nodes: vec![Node::Open] };
     let mut pending = vec![(0, way.start())];
-    while let Some((at, state)) = pending.pop() {
+    while let Some((at, mut state)) = pending.pop() {
         if tree.nodes.len() > limits.states {
             return None;
         }
-        let node = match way.advance(state) {
-            Turn::End(state, end) => match way.later(&state, &end) {
+        let node = match way.advance(&mut state) {
+            Turn::End(end) => match way.later(&state, &end) {
                 Later::Nothing => Node::End(Box::new((state, end))),
                 Later::Packet(next) => {
                     pending.push((at, next));
                     continue;
                 }
-                Later::Unknown(state, end) => Node::End(Box::new((state, end))),
+                Later::Unknown(end) => Node::End(Box::new((state, end))),
             },
             Turn::Draw { numerator, yes, no } => {
                 let certain = hookwalk_parser::extensions::StatisticProbability::DENOMINATOR;
-                let no = (numerator < certain).then(|| tree.add(&mut pending, no));
-                let yes = (numerator > 0).then(|| tree.add(&mut pending, yes));
+                let mut branch = |place| tree.add(&mut pending, State { at: At::Rule(place), ..state });
+                let no = (numerator < certain).then(|| branch(no));
+                let yes = (numerator > 0).then(|| branch(yes));
                 Node::Draw { numerator, yes, no }
             }
             Turn::Choose(ways) => {
@@ -66,12 +67,14 @@ pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Option<Tree> {
                 ways.reverse();
                 Node::Choose(ways)
             }
-            Turn::Ask { question, asked_by, yes, no } => {
-                let no = tree.add(&mut pending, no);
-                let yes = tree.add(&mut pending, yes);
+            Turn::Ask { question, asked_by } => {
+                let [no, yes] = [false, true].map(|is| {
+                    let state = way.assuming(&state, question, is);
+                    tree.add(&mut pending, state)
+                });
                 Node::Ask { question, asked_by, yes, no }
             }
-            Turn::Exhausted | Turn::Call { .. } | Turn::Returned(_) => return None,
+            Turn::Exhausted | Turn::Call { .. } | Turn::Returned => return None,
         };
         if let Some(place) = tree.nodes.get_mut(at) {
             *place = node;

@@ -19,7 +19,7 @@ pub(crate) enum Later {
     /// The later packet, before its first hook.
     Packet(State),
     /// The later packet cannot be told.
-    Unknown(State, End),
+    Unknown(End),
 }
 
 impl Way<'_> {
@@ -36,7 +36,7 @@ impl Way<'_> {
         let comes_back = matches!(kind, PacketState::Reply | PacketState::Related);
         if comes_back && state.src_unknown {
             let reason = "the answer goes to an address that MASQUERADE chose, which is not known".to_owned();
-            return Later::Unknown(*state, End::unknown(Place::Hook(Hook::Prerouting), reason));
+            return Later::Unknown(End::unknown(Place::Hook(Hook::Prerouting), reason));
         }
         let first = self.packet;
         let connection = match self.connection_of(state) {
@@ -162,8 +162,8 @@ impl Way<'_> {
 
     /// What nat does with a packet whose connection has its mapping
     /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_packet`).
-    pub(super) fn map(&self, mut state: State, id: ConnectionId, hook: Hook) -> State {
-        let Some(connection) = self.connections.get(id.0 as usize) else { return state };
+    pub(super) fn map(&self, state: &mut State, id: ConnectionId, hook: Hook) {
+        let Some(connection) = self.connections.get(id.0 as usize) else { return };
         let original = connection.original;
         let before_routing = matches!(hook, Hook::Prerouting | Hook::Output);
         let comes_back = matches!(state.tracking, PacketState::Reply | PacketState::Related);
@@ -191,10 +191,9 @@ impl Way<'_> {
                     (state.sport, state.sport_range) = (original.dport, None);
                 }
             }
-            _ => return state,
+            _ => return,
         }
         state.rewrites += 1;
-        state
     }
 
     /// A new connection whose answers would be another's gets another source port, whether a rule asks for

@@ -86,7 +86,7 @@ enum Exit {
 struct Frame {
     entered_by: State,
     /// States by how far they are, so that equal ones meet before they go on.
-    todo: BTreeMap<(u8, u32), FxHashMap<State, Probability>>,
+    todo: BTreeMap<(u16, u32), FxHashMap<State, Probability>>,
     exits: Exits,
 }
 
@@ -111,43 +111,47 @@ impl Merged<'_, '_> {
             if weight.draws() > MOST_DRAWS || states > (self.limits.states / MERGED_SHARE).max(LEAST_MERGED) {
                 continue;
             }
-            match self.way.advance(state) {
-                Turn::End(state, end) => match self.way.later(&state, &end) {
-                    Later::Nothing => frame.exit(Exit::Ended(state, end), weight),
+            let mut moved = state;
+            match self.way.advance(&mut moved) {
+                Turn::End(end) => match self.way.later(&moved, &end) {
+                    Later::Nothing => frame.exit(Exit::Ended(moved, end), weight),
                     Later::Packet(next) => frame.add(next, weight),
-                    Later::Unknown(state, end) => frame.exit(Exit::Ended(state, end), weight),
+                    Later::Unknown(end) => frame.exit(Exit::Ended(moved, end), weight),
                 },
-                Turn::Returned(state) => frame.exit(Exit::Returned(state), weight),
+                Turn::Returned => frame.exit(Exit::Returned(State { at: At::Done, ..moved }), weight),
                 Turn::Draw { numerator, yes, no } => {
-                    frame.add(yes, weight.draw(numerator));
-                    frame.add(no, weight.draw_complement(numerator));
+                    frame.add(State { at: At::Rule(yes), ..moved }, weight.draw(numerator));
+                    frame.add(State { at: At::Rule(no), ..moved }, weight.draw_complement(numerator));
                 }
                 Turn::Choose(ways) => {
                     for (share, state) in ways {
                         frame.add(state, weight.share(share));
                     }
                 }
-                Turn::Ask { question, asked_by, .. } if self.keep_asking => return Err((question, asked_by)),
+                Turn::Ask { question, asked_by } if self.keep_asking => return Err((question, asked_by)),
                 Turn::Ask { .. } | Turn::Exhausted => {}
-                Turn::Call { callee, resume } => match self.memo.get(&callee) {
-                    Some(exits) => {
-                        for (exit, share) in exits.iter() {
-                            let weight = weight.times(share);
-                            match exit {
-                                Exit::Returned(state) => {
-                                    frame.add(State { at: At::Rule(resume), ..*state }, weight);
-                                }
-                                Exit::Ended(state, end) => {
-                                    frame.exit(Exit::Ended(*state, end.clone()), weight);
+                Turn::Call { callee, resume } => {
+                    let callee = State { at: At::Rule(callee), ..moved };
+                    match self.memo.get(&callee) {
+                        Some(exits) => {
+                            for (exit, share) in exits.iter() {
+                                let weight = weight.times(share);
+                                match exit {
+                                    Exit::Returned(state) => {
+                                        frame.add(State { at: At::Rule(resume), ..*state }, weight);
+                                    }
+                                    Exit::Ended(state, end) => {
+                                        frame.exit(Exit::Ended(*state, end.clone()), weight);
+                                    }
                                 }
                             }
                         }
+                        None => {
+                            frame.add(state, weight);
+                            frames.push(Frame::new(callee));
+                        }
                     }
-                    None => {
-                        frame.add(state, weight);
-                        frames.push(Frame::new(callee));
-                    }
-                },
+                }
             }
         }
         Ok(Vec::new())
@@ -207,7 +211,7 @@ fn sum<K: std::hash::Hash + Eq>(into: &mut FxHashMap<K, Probability>, key: K, we
 }
 
 /// How far a state is on its way; forks only ever lead on.
-fn progress(state: &State) -> (u8, u32) {
+fn progress(state: &State) -> (u16, u32) {
     let hook = |hook: Hook| match hook {
         Hook::Output => 0,
         Hook::Prerouting => 40,
@@ -220,7 +224,7 @@ fn progress(state: &State) -> (u8, u32) {
         At::RouteOut => (later, 0),
         At::Receive => (again + hook(Hook::Prerouting), 0),
         At::Track(at) => (again + hook(at) + 1, u32::MAX),
-        At::Table(at, table) => (again + hook(at) + 2 * table as u8, 0),
+        At::Table(at, table) => (again + hook(at) + 2 * table as u16, 0),
         At::Rule(InChain { hook: at, rule, .. }) => (again + hook(at) + 10, rule.0),
         At::RerouteMark | At::RerouteDnat => (later + 12, 0),
         At::RouteIn => (again + 50, 0),

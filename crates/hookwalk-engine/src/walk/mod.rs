@@ -1,10 +1,11 @@
 //! Walks a packet: every outcome of every case.
 //!
-//! [`way`] moves one state on until it ends or forks; [`explore`] follows all forks and keeps them as
+//! [`way`] moves one state on until it ends or forks, through a [`chain`] rule by rule; [`explore`] follows all forks and keeps them as
 //! a tree; [`merged`] takes over where that tree would grow past its limit; [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
 
 mod after;
 mod cases;
+mod chain;
 mod choose;
 mod explore;
 mod later;
@@ -22,6 +23,7 @@ use way::Way;
 use hookwalk_parser::Dump;
 
 use crate::host::{ConnectionTable, Host};
+use crate::index::Index;
 use crate::outcome::Walk;
 use crate::packet::{Packet, PacketState};
 use crate::program::{Program, RuleId};
@@ -56,6 +58,8 @@ pub(crate) struct Given<'e> {
     pub(crate) dumps: &'e [Dump],
     pub(crate) host: &'e Host,
     pub(crate) program: &'e Program,
+    /// None for the reference evaluator.
+    pub(crate) index: Option<&'e Index>,
     /// The connections that the host has.
     pub(crate) table: &'e ConnectionTable,
     /// What rules with a memory have seen before.
@@ -91,13 +95,14 @@ enum Ends {
 
 impl<'e> Explored<'e> {
     fn new(given: Given<'e>, packet: &'e Packet, limits: Limits) -> Self {
-        let Given { dumps, host, program, table, past } = given;
+        let Given { dumps, host, program, index, table, past } = given;
         let mut way = Way {
             dumps,
             host,
             table,
             past,
             program,
+            index,
             packet,
             packets: vec![*packet],
             connections: Vec::new(),

@@ -21,23 +21,18 @@ enum NextHopError {
 
 impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
-    pub(super) fn route_in(&mut self, mut state: State) -> Move {
+    pub(super) fn route_in(&mut self, state: &mut State) -> Move {
         let in_interface = match state.in_interface {
             Interface::Known(name) => name,
             _ => InterfaceName::LOOPBACK,
         };
-        if in_interface != InterfaceName::LOOPBACK {
-            match self.refused_source(&state, in_interface) {
-                Ok(None) => {}
-                Ok(Some(reason)) => return lost(state, End::not_routed(reason)),
-                Err(turn) => return Move::Turn(turn),
-            }
+        if in_interface != InterfaceName::LOOPBACK
+            && let Some(reason) = self.refused_source(state, in_interface)?
+        {
+            return lost(End::not_routed(reason));
         }
-        let to_this_node = match self.is_to_this_node(&state) {
-            Ok(to_this_node) => to_this_node,
-            Err(turn) => return Move::Turn(turn),
-        };
-        let packet = self.packet_of(&state);
+        let to_this_node = self.is_to_this_node(state)?;
+        let packet = self.packet_of(state);
         // Only an interface that holds it gives `::1` away, and `lo` does not ask (`rt6_need_strict`).
         if to_this_node && in_interface != InterfaceName::LOOPBACK && is_loopback6(state.dst) {
             return self.forward_loopback(state, in_interface);
@@ -45,120 +40,106 @@ impl Way<'_> {
         let is_fragment = packet.fragment_offset > 0 || packet.more_fragments;
         if to_this_node && is_fragment && state.dst.is_ipv4() {
             // `ip_local_deliver` puts packets together before INPUT; IPv6 does it behind.
-            return lost(
-                state,
-                End::not_routed("a fragment for this node waits for the others before INPUT"),
-            );
+            return lost(End::not_routed("a fragment for this node waits for the others before INPUT"));
         }
         if to_this_node {
             state.route = Some(Chosen { to_this_node: true, via: None, out: Interface::None });
-            return Move::On(State { at: At::Table(Hook::Input, TableName::Mangle), ..state });
+            state.at = At::Table(Hook::Input, TableName::Mangle);
+            return Ok(());
         }
         if is_multicast(state.dst) {
             let reason = format!("nothing tells whether this node listens to the group {}", state.dst);
-            return lost(state, End::unknown(Place::Routing, reason));
+            return lost(End::unknown(Place::Routing, reason));
         }
-        let chosen = match self.next_hop(&state, in_interface) {
+        let chosen = match self.next_hop(state, in_interface) {
             Ok(chosen) => chosen,
-            Err(NextHopError::Refused(reason)) => return lost(state, End::not_routed(reason)),
-            Err(NextHopError::Ask(turn)) => return Move::Turn(turn),
+            Err(NextHopError::Refused(reason)) => return lost(End::not_routed(reason)),
+            Err(NextHopError::Ask(turn)) => return Err(turn),
         };
         if chosen.to_this_node {
             // A table other than `local` says so, as TPROXY needs it.
             state.route = Some(Chosen { out: Interface::None, ..chosen });
-            return Move::On(State { at: At::Table(Hook::Input, TableName::Mangle), ..state });
+            state.at = At::Table(Hook::Input, TableName::Mangle);
+            return Ok(());
         }
-        if !self.may_forward(&state, in_interface) {
-            return lost(state, End::not_routed("forwarding is off"));
+        if !self.may_forward(state, in_interface) {
+            return lost(End::not_routed("forwarding is off"));
         }
         if state.ttl <= 1 {
-            return lost(state, End::not_routed("its time to live ends here"));
+            return lost(End::not_routed("its time to live ends here"));
         }
         state.ttl -= 1;
         (state.route, state.out) = (Some(chosen), chosen.out);
-        Move::On(State { at: At::Table(Hook::Forward, TableName::Mangle), ..state })
+        state.at = At::Table(Hook::Forward, TableName::Mangle);
+        Ok(())
     }
 
     /// What DNAT sent to `::1` goes on by the interface that it came by, where that has a route for it
     /// (kernel: `net/ipv6/route.c`, `rt6_need_strict`).
-    fn forward_loopback(&mut self, mut state: State, in_interface: InterfaceName) -> Move {
-        if !self.may_forward(&state, in_interface) {
-            return lost(state, End::not_routed("forwarding is off"));
+    fn forward_loopback(&mut self, state: &mut State, in_interface: InterfaceName) -> Move {
+        if !self.may_forward(state, in_interface) {
+            return lost(End::not_routed("forwarding is off"));
         }
         let routing = self.host.routing();
         let back = routing.is_known().then(|| routing.route_by(state.dst, in_interface));
         let chosen = match back {
             Some(Some(hop)) if state.ttl > 1 => Chosen::forward(hop),
-            Some(Some(_)) => return lost(state, End::not_routed("its time to live ends here")),
+            Some(Some(_)) => return lost(End::not_routed("its time to live ends here")),
             Some(None) => {
-                return lost(
-                    state,
-                    End::not_routed("a loopback address is reached by another interface than lo"),
-                );
+                return lost(End::not_routed("a loopback address is reached by another interface than lo"));
             }
             None => {
                 let reason = format!("nothing tells whether `{in_interface}` has a route to {}", state.dst);
-                return lost(state, End::unknown(Place::Routing, reason));
+                return lost(End::unknown(Place::Routing, reason));
             }
         };
         state.ttl -= 1;
         (state.route, state.out) = (Some(chosen), chosen.out);
-        Move::On(State { at: At::Table(Hook::Forward, TableName::Mangle), ..state })
+        state.at = At::Table(Hook::Forward, TableName::Mangle);
+        Ok(())
     }
 
     /// Before OUTPUT: a packet without a route is not made at all.
-    pub(super) fn route_out(&mut self, mut state: State) -> Move {
-        match self.choose_for_sent(&state) {
+    pub(super) fn route_out(&mut self, state: &mut State) -> Move {
+        match self.choose_for_sent(state)? {
             // A process that has bound to 127.0.0.1 can only talk to this node (`__mkroute_output`).
-            Ok(Ok(chosen)) if self.is_loopback_leaving(&state, chosen) => {
-                lost(state, End::not_routed("a loopback address may not leave by another interface than lo"))
+            Ok(chosen) if self.is_loopback_leaving(state, chosen) => {
+                lost(End::not_routed("a loopback address may not leave by another interface than lo"))
             }
-            Ok(Ok(chosen)) => {
+            Ok(chosen) => {
                 (state.route, state.out) = (Some(chosen), chosen.out);
-                Move::On(State { at: At::Table(Hook::Output, TableName::Raw), ..state })
+                state.at = At::Table(Hook::Output, TableName::Raw);
+                Ok(())
             }
-            Ok(Err(reason)) => lost(state, End::not_routed(reason)),
-            Err(turn) => Move::Turn(turn),
+            Err(reason) => lost(End::not_routed(reason)),
         }
     }
 
     /// mangle OUTPUT marks choose a route again (kernel: `net/ipv4/netfilter/iptable_mangle.c`).
-    pub(super) fn reroute_mark(&mut self, mut state: State) -> Move {
-        let at = At::Table(Hook::Output, TableName::Nat);
-        if state.mark == state.mark_at_table && state.dst == self.packet_of(&state).dst {
-            return Move::On(State { at, ..state });
+    pub(super) fn reroute_mark(&mut self, state: &mut State) -> Move {
+        if state.mark != state.mark_at_table || state.dst != self.packet_of(state).dst {
+            let chosen = self.reroute(state)?;
+            (state.route, state.out) = (Some(chosen), chosen.out);
         }
-        match self.reroute(&state) {
-            Ok(chosen) => {
-                (state.route, state.out) = (Some(chosen), chosen.out);
-                Move::On(State { at, ..state })
-            }
-            Err(turn) => Move::Turn(turn),
-        }
+        state.at = At::Table(Hook::Output, TableName::Nat);
+        Ok(())
     }
 
     /// A destination that nat OUTPUT rewrote chooses a route again; `-o` of filter OUTPUT still sees
     /// the old one.
-    pub(super) fn reroute_dnat(&mut self, mut state: State) -> Move {
-        let at = At::Table(Hook::Output, TableName::Filter);
-        if state.dst == self.packet_of(&state).dst {
-            return Move::On(State { at, ..state });
+    pub(super) fn reroute_dnat(&mut self, state: &mut State) -> Move {
+        if state.dst != self.packet_of(state).dst {
+            state.route = Some(self.reroute(state)?);
         }
-        match self.reroute(&state) {
-            Ok(chosen) => {
-                state.route = Some(chosen);
-                Move::On(State { at, ..state })
-            }
-            Err(turn) => Move::Turn(turn),
-        }
+        state.at = At::Table(Hook::Output, TableName::Filter);
+        Ok(())
     }
 
     /// A new choice in OUTPUT (kernel: `net/ipv4/netfilter.c`, `ip_route_me_harder`). What fails here is
     /// dropped in OUTPUT; a loopback source, which the first choice let pass, may not leave now.
     fn reroute(&mut self, state: &State) -> Result<Chosen, Turn> {
-        let fails = |reason: String| {
-            Turn::End(*state, End::lost(Verdict::Dropped, Place::Hook(Hook::Output), Some(reason)))
-        };
+        let fails =
+            |reason: String| Turn::End(End::lost(Verdict::Dropped, Place::Hook(Hook::Output), Some(reason)));
         let chosen = self.choose_for_sent(state)?.map_err(|reason| fails(reason.to_owned()))?;
         if self.is_loopback_leaving(state, chosen) {
             return Err(fails(format!("{} may not leave by another interface than lo", state.src)));
@@ -202,7 +183,7 @@ impl Way<'_> {
                 match self.facts.settle(&question, state.facts) {
                     Some(true) => Ok(Chosen::forward(NextHop::default())),
                     Some(false) => Err(NextHopError::Refused("it has no route")),
-                    None => Err(NextHopError::Ask(self.ask(*state, question, None))),
+                    None => Err(NextHopError::Ask(self.ask(question, None))),
                 }
             }
             Routed::Refused(reason) => Err(NextHopError::Refused(reason)),
@@ -221,7 +202,7 @@ impl Way<'_> {
                 let question = Question::Number { field: Field::TypeOf(state.dst), wanted };
                 match self.facts.settle(&question, state.facts) {
                     Some(is) => Ok(is),
-                    None => Err(self.ask(*state, question, None)),
+                    None => Err(self.ask(question, None)),
                 }
             }
         }
@@ -254,8 +235,8 @@ impl Way<'_> {
     }
 }
 
-fn lost(state: State, end: End) -> Move {
-    Move::Turn(Turn::End(state, end))
+fn lost(end: End) -> Move {
+    Err(Turn::End(end))
 }
 
 fn is_loopback6(address: IpAddr) -> bool {

@@ -13,7 +13,7 @@ use crate::state::{At, Granted, Interface, State};
 
 impl Way<'_> {
     /// Before the first hook of a packet that arrives (kernel: `net/ipv6/ip6_input.c`, `ip6_rcv_core`).
-    pub(super) fn receive(state: State) -> Move {
+    pub(super) fn receive(state: &mut State) -> Move {
         if let (IpAddr::V6(src), IpAddr::V6(dst)) = (state.src, state.dst) {
             let from_outside = state.in_interface != Interface::Known(InterfaceName::LOOPBACK);
             let scope = dst.octets()[1] & 0xf;
@@ -27,10 +27,11 @@ impl Way<'_> {
                 None
             };
             if let Some(reason) = refused {
-                return Move::Turn(Turn::End(state, End::not_routed(reason)));
+                return Err(Turn::End(End::not_routed(reason)));
             }
         }
-        Move::On(State { at: At::Table(Hook::Prerouting, TableName::Raw), ..state })
+        state.at = At::Table(Hook::Prerouting, TableName::Raw);
+        Ok(())
     }
 
     /// Why a packet that arrives by another interface than `lo` is refused for its source, or for a
@@ -128,7 +129,7 @@ impl Way<'_> {
                 let question = Question::Opaque { text, seen: 0 };
                 match self.facts.settle(&question, state.facts) {
                     Some(is) => is,
-                    None => return Err(self.ask(*state, question, None)),
+                    None => return Err(self.ask(question, None)),
                 }
             }
         };

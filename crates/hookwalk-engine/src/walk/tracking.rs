@@ -15,25 +15,23 @@ use crate::state::{At, Connection, ConnectionId, Granted, State};
 type Found = Option<(usize, Direction)>;
 
 impl Way<'_> {
-    pub(super) fn track(&mut self, mut state: State, hook: Hook) -> Move {
+    pub(super) fn track(&mut self, state: &mut State, hook: Hook) -> Move {
         let at = At::Table(hook, TableName::Mangle);
         if state.tracked || state.connection.is_some() {
             // In again by lo, conntrack has seen it; and of later packets it is told what they are.
-            return Move::On(State { at, tracked: true, ..state });
+            (state.at, state.tracked) = (at, true);
+            return Ok(());
         }
         if state.tracking == PacketState::New {
-            let first = first_state(self.packet_of(&state));
+            let first = first_state(self.packet_of(state));
             let asks_table = matches!(first, First::New | First::PickedUp | First::InvalidAlone);
-            if asks_table && !self.table.is_empty() {
-                match self.find(&state) {
-                    Ok(None) => {}
-                    Ok(Some((entry, direction))) => {
-                        if let Some(known) = self.attach(&state, entry, direction) {
-                            return Move::On(State { at, tracked: true, ..known });
-                        }
-                    }
-                    Err(turn) => return Move::Turn(turn),
-                }
+            if asks_table
+                && !self.table.is_empty()
+                && let Some((entry, direction)) = self.find(state)?
+                && let Some(known) = self.attach(state, entry, direction)
+            {
+                *state = State { at, tracked: true, ..known };
+                return Ok(());
             }
             state.tracking = match first {
                 First::New => PacketState::New,
@@ -48,7 +46,8 @@ impl Way<'_> {
                 }
             };
         }
-        Move::On(State { at, tracked: true, ..state })
+        (state.at, state.tracked) = (at, true);
+        Ok(())
     }
 
     /// The entry of the connection tracking table that a packet belongs to. Ports and ids that are not
@@ -81,7 +80,7 @@ impl Way<'_> {
                 match self.facts.settle(&question, state.facts) {
                     Some(true) => {}
                     Some(false) => break,
-                    None => return Err(self.ask(*state, question, None)),
+                    None => return Err(self.ask(question, None)),
                 }
             }
             let all_hold = self
@@ -96,7 +95,7 @@ impl Way<'_> {
             let text = "the packet belongs to a connection of a line that could not be read".to_owned();
             let question = Question::Opaque { text, seen: 0 };
             if self.facts.settle(&question, state.facts).is_none() {
-                return Err(self.ask(*state, question, None));
+                return Err(self.ask(question, None));
             }
         }
         Ok(None)

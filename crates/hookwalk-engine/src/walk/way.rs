@@ -15,20 +15,17 @@
 //!   forwarded, sent             to this node itself: in again by lo, without nat
 //! ```
 
-use std::net::IpAddr;
+use hookwalk_parser::Dump;
 
-use hookwalk_parser::types::{InterfacePattern, Negatable};
-use hookwalk_parser::{Dump, Rule};
-
-use crate::extensions::{self, Effect};
 use crate::host::{ConnectionTable, Host};
+use crate::index::Index;
 use crate::outcome::{Place, Verdict};
 use crate::packet::{InterfaceName, Packet, PacketState};
-use crate::program::{ChainId, Entry, Go, Hook, Program, RuleId, TableName};
+use crate::program::{ChainId, Entry, Hook, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
-    Answer, At, Chosen, Connection, Decider, Facts, GrantedSet, InChain, Interface, List, Lists, Memory,
-    PacketId, Past, QuestionId, State, View,
+    At, Chosen, Connection, Decider, Facts, GrantedSet, InChain, Interface, List, Lists, Memory, PacketId,
+    Past, QuestionId, State,
 };
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
@@ -40,6 +37,8 @@ pub(crate) struct Way<'e> {
     /// What rules with a memory have seen before.
     pub(crate) past: &'e Past,
     pub(crate) program: &'e Program,
+    /// Finds the next rule; without it each is asked as the dump has it, which is the reference.
+    pub(crate) index: Option<&'e Index>,
     /// The packet asked about, the first of its connection.
     pub(crate) packet: &'e Packet,
     /// Every packet under way: the first, and one for each later one that follows an outcome of it.
@@ -102,22 +101,22 @@ pub(crate) enum Missing {
     Rules(ChainId, u32),
 }
 
-/// What a state comes to.
+/// What a state comes to; it stands where that happened.
 pub(crate) enum Turn {
     /// The way ends.
-    End(State, End),
-    /// 31 random bits decide between two.
-    Draw { numerator: u32, yes: State, no: State },
+    End(End),
+    /// 31 random bits decide how the rule that the state stands before turns out.
+    Draw { numerator: u32, yes: InChain, no: InChain },
     /// A hash picks one of several, each by its share of 2^32.
     Choose(Vec<(u64, State)>),
-    /// A question that nobody answered decides between two.
-    Ask { question: QuestionId, asked_by: Option<RuleId>, yes: State, no: State },
+    /// A question that nobody answered decides how it goes on.
+    Ask { question: QuestionId, asked_by: Option<RuleId> },
     /// The budget is used up.
     Exhausted,
-    /// When merging: a jump, the state that enters the chain and the place to come back to.
-    Call { callee: State, resume: InChain },
+    /// When merging: a jump, the place that it leads to and the place to come back to.
+    Call { callee: InChain, resume: InChain },
     /// When merging: the end of a chain that was called.
-    Returned(State),
+    Returned,
 }
 
 /// How a way ends.
@@ -147,24 +146,13 @@ impl End {
         End::lost(Verdict::Unknown, place, Some(reason))
     }
 
-    fn by(verdict: Verdict, hook: Hook, decider: Decider) -> End {
+    pub(super) fn by(verdict: Verdict, hook: Hook, decider: Decider) -> End {
         End { decided_by: Some(decider), ..End::lost(verdict, Place::Hook(hook), None) }
     }
 }
 
-/// What one move makes of a state; moves that neither end nor fork are followed at once.
-pub(super) enum Move {
-    On(State),
-    Turn(Turn),
-}
-
-/// What a rule makes of a packet.
-enum Judgement {
-    No,
-    Yes,
-    Ask(Question),
-    Draw(u32),
-}
+/// What one move makes of a state: it goes on from where it stands now, or turns.
+pub(super) type Move = Result<(), Turn>;
 
 impl Way<'_> {
     /// The first packet before its first hook.
@@ -231,9 +219,8 @@ impl Way<'_> {
         self.connections.get(state.connection?.0 as usize)
     }
 
-    /// Walks on to the next end or fork.
-    pub(crate) fn advance(&mut self, state: State) -> Turn {
-        let mut state = state;
+    /// Walks a state on to the next end or fork.
+    pub(crate) fn advance(&mut self, state: &mut State) -> Turn {
         loop {
             let moved = match state.at {
                 At::Table(hook, table) => self.enter(state, hook, table),
@@ -246,24 +233,26 @@ impl Way<'_> {
                 At::RerouteDnat => self.reroute_dnat(state),
                 At::Done => self.leave(state),
             };
-            match moved {
-                Move::On(next) => state = next,
-                Move::Turn(turn) => return turn,
+            if let Err(turn) = moved {
+                return turn;
             }
         }
     }
 
     /// Into a table. nat is asked for the first packet of a connection only, and not when it comes in
     /// again by lo; later packets get the connection's mapping there.
-    fn enter(&mut self, mut state: State, hook: Hook, table: TableName) -> Move {
+    fn enter(&mut self, state: &mut State, hook: Hook, table: TableName) -> Move {
         state.mark_at_table = state.mark;
         if table == TableName::Nat {
             if let Some(connection) = state.connection {
-                return self.behind(self.map(state, connection, hook), hook, table);
+                self.map(state, connection, hook);
+                self.behind(state, hook, table);
+                return Ok(());
             }
             state.nat_settled = false;
             if state.tracking != PacketState::New || state.looped_back {
-                return self.behind(state, hook, table);
+                self.behind(state, hook, table);
+                return Ok(());
             }
         }
         let mut chains = [None, None];
@@ -277,18 +266,18 @@ impl Way<'_> {
                     } else {
                         Missing::Table(table)
                     };
-                    self.note_missing(&mut state, missing);
+                    self.note_missing(state, missing);
                 }
             }
         }
         let (first, second) = match chains {
-            [Some(legacy), Some(nft)] => match self.legacy_runs_first(&state, table) {
-                Ok(true) => (legacy, Some(nft)),
-                Ok(false) => (nft, Some(legacy)),
-                Err(turn) => return Move::Turn(turn),
-            },
+            [Some(legacy), Some(nft)] if self.legacy_runs_first(state, table)? => (legacy, Some(nft)),
+            [Some(legacy), Some(nft)] => (nft, Some(legacy)),
             [Some(only), None] | [None, Some(only)] => (only, None),
-            [None, None] => return self.behind(state, hook, table),
+            [None, None] => {
+                self.behind(state, hook, table);
+                return Ok(());
+            }
         };
         state.other_backend = second;
         self.enter_chain(state, hook, first)
@@ -300,14 +289,15 @@ impl Way<'_> {
         let question = Question::Opaque { text, seen: 0 };
         match self.facts.settle(&question, state.facts) {
             Some(is) => Ok(is),
-            None => Err(self.ask(*state, question, None)),
+            None => Err(self.ask(question, None)),
         }
     }
 
-    fn enter_chain(&self, state: State, hook: Hook, base: ChainId) -> Move {
-        let Some(chain) = self.program.chain(base) else { return Move::Turn(Turn::Exhausted) };
+    pub(super) fn enter_chain(&self, state: &mut State, hook: Hook, base: ChainId) -> Move {
+        let Some(chain) = self.program.chain(base) else { return Err(Turn::Exhausted) };
         let place = InChain { hook, base, chain: base, rule: chain.first, stack: List::EMPTY, draws: 0 };
-        Move::On(State { at: At::Rule(place), ..state })
+        state.at = At::Rule(place);
+        Ok(())
     }
 
     pub(super) fn note(&mut self, state: &mut State, kind: PathKind) {
@@ -316,14 +306,14 @@ impl Way<'_> {
         }
     }
 
-    fn note_missing(&mut self, state: &mut State, missing: Missing) {
+    pub(super) fn note_missing(&mut self, state: &mut State, missing: Missing) {
         if !self.missing.iter(state.missing).any(|known| known == missing) {
             state.missing = self.missing.push(state.missing, missing);
         }
     }
 
     /// Where a packet goes that a table lets pass.
-    fn behind(&self, state: State, hook: Hook, table: TableName) -> Move {
+    pub(super) fn behind(&self, state: &mut State, hook: Hook, table: TableName) {
         use Hook::{Forward, Input, Output, Postrouting, Prerouting};
         use TableName::{Filter, Mangle, Nat, Raw, Security};
         let at = match (hook, table) {
@@ -346,335 +336,42 @@ impl Way<'_> {
             (Postrouting, Mangle) => At::Table(Postrouting, Nat),
             _ => At::Done,
         };
-        let mut state = State { at, ..state };
+        state.at = at;
         // What `-o` sees changes with the route, but not before POSTROUTING for what OUTPUT rerouted.
         if at == At::Table(Postrouting, Mangle)
             && let Some(route) = state.route
         {
             state.out = route.out;
         }
-        Move::On(state)
     }
 
-    /// Before a rule, or behind the last one of a chain.
-    fn rule(&mut self, mut state: State, mut place: InChain) -> Move {
-        let program = self.program;
-        let Some(chain) = program.chain(place.chain) else { return Move::Turn(Turn::Exhausted) };
-        let Some(source) = chain.source(self.dumps) else { return Move::Turn(Turn::Exhausted) };
-        loop {
-            if let Some(&(_, line)) = chain.gaps.iter().find(|(before, _)| *before == place.rule) {
-                self.note_missing(&mut state, Missing::Rules(place.chain, line));
-                let reason = format!("rules may be missing at line {line}");
-                return Move::Turn(Turn::End(state, End::unknown(Place::Hook(place.hook), reason)));
-            }
-            if place.rule == chain.end {
-                return self.end_of_chain(state, place);
-            }
-            if self.budget == 0 {
-                return Move::Turn(Turn::Exhausted);
-            }
-            self.budget -= 1;
-            let Some(rule) = source.rules.get((place.rule.0 - chain.first.0) as usize) else {
-                return self.end_of_chain(state, place);
-            };
-            let next = InChain { rule: place.rule.next(), draws: 0, ..place };
-            let judgement = self.judge(rule, &state, place);
-            if chain.has_memory
-                && let Judgement::Yes | Judgement::No = judgement
-            {
-                state.memory = self.remember(rule, &state, place);
-            }
-            match judgement {
-                Judgement::No => place = next,
-                Judgement::Ask(_) if extensions::has_no_effect(&rule.target) => {
-                    if !self.merging {
-                        state.maybe = self.rules.push(state.maybe, place.rule);
-                    }
-                    place = next;
-                }
-                Judgement::Ask(question) => {
-                    let here = State { at: At::Rule(place), ..state };
-                    return Move::Turn(self.ask(here, question, Some(place.rule)));
-                }
-                Judgement::Draw(numerator) => {
-                    let yes = InChain { draws: place.draws + 1, ..place };
-                    let (yes, no) =
-                        (State { at: At::Rule(yes), ..state }, State { at: At::Rule(next), ..state });
-                    return Move::Turn(Turn::Draw { numerator, yes, no });
-                }
-                Judgement::Yes => return self.matched(state, place, next, rule),
-            }
-        }
+    /// A question that nobody answered.
+    pub(super) fn ask(&mut self, question: Question, asked_by: Option<RuleId>) -> Turn {
+        Turn::Ask { question: self.facts.id(question), asked_by }
     }
 
-    fn judge(&self, rule: &Rule, state: &State, place: InChain) -> Judgement {
-        let base = &rule.base;
-        if !Self::base_holds(rule, self.packet, state) {
-            return Judgement::No;
-        }
-        let view = self.view(state, place);
-        let mut asked = None;
-        let mut draws_left = place.draws;
-        if state.src_unknown
-            && let Some(text) = extensions::about_source(rule)
-        {
-            match view.ask(Question::Opaque { text, seen: state.rewrites }) {
-                Answer::No => return Judgement::No,
-                Answer::Ask(question) => asked = Some(question),
-                _ => {}
-            }
-        }
-        let mut holds =
-            |wanted: Option<Negatable<InterfacePattern>>, interface: Interface, other_end: IpAddr| {
-                let Some(wanted) = wanted else { return true };
-                let holds = match interface {
-                    // A packet without the interface has the empty name there.
-                    Interface::None => Some(wanted.value.matches(b"")),
-                    Interface::Known(name) => Some(wanted.value.matches(name.as_bytes())),
-                    Interface::Unknown => {
-                        let question = Question::LeavesBy { dst: other_end, interface: wanted.value };
-                        let known = view.known(&question);
-                        if known.is_none() {
-                            asked = Some(question);
-                        }
-                        known
-                    }
-                };
-                holds != Some(wanted.negated)
-            };
-        // An answer comes in where packets to its sender leave.
-        if !holds(base.in_interface, state.in_interface, view.packet.src)
-            || !holds(base.out_interface, state.out, state.dst)
-        {
-            return Judgement::No;
-        }
-        if base.fragment.is_some_and(|wanted| view.is_later_fragment() == wanted.negated) {
-            return Judgement::No;
-        }
-        let mut draw = None;
-        for candidate in &rule.matches {
-            if state.src_unknown && extensions::asks_source(candidate) {
-                continue;
-            }
-            match extensions::test(candidate, &view) {
-                Answer::Yes => {}
-                Answer::No => return Judgement::No,
-                Answer::Ask(question) => asked = asked.or(Some(question)),
-                Answer::Draw(_) if draws_left > 0 => draws_left -= 1,
-                Answer::Draw(numerator) => draw = draw.or(Some(numerator)),
-            }
-        }
-        match (asked, draw) {
-            (Some(question), _) => Judgement::Ask(question),
-            (None, Some(numerator)) => Judgement::Draw(numerator),
-            (None, None) => Judgement::Yes,
-        }
+    /// The state with an answer more.
+    pub(super) fn assuming(&mut self, state: &State, question: QuestionId, is: bool) -> State {
+        State { facts: self.facts.assume(state.facts, question, is), ..*state }
     }
 
-    /// What the matches of a rule that have a memory keep, as far as they were asked: those behind one
-    /// that does not hold are not.
-    fn remember(&mut self, rule: &Rule, state: &State, place: InChain) -> List {
-        let mut memory = state.memory;
-        let met =
-            |wanted: Option<Negatable<InterfacePattern>>, interface: Interface| match (wanted, interface) {
-                (None, _) | (_, Interface::Unknown) => true,
-                (Some(wanted), Interface::None) => wanted.holds(|pattern| pattern.matches(b"")),
-                (Some(wanted), Interface::Known(name)) => {
-                    wanted.holds(|pattern| pattern.matches(name.as_bytes()))
-                }
-            };
-        if !self.program.step(place.rule).is_some_and(|step| step.has_memory)
-            || !Self::base_holds(rule, self.packet_of(state), state)
-            || !met(rule.base.in_interface, state.in_interface)
-            || !met(rule.base.out_interface, state.out)
-        {
-            return memory;
-        }
-        let mut events = Vec::new();
-        for candidate in &rule.matches {
-            let view = self.view(state, place);
-            events.extend(extensions::event(candidate, &view));
-            if extensions::test(candidate, &view) == Answer::No {
-                break;
-            }
-        }
-        for event in events {
-            memory = self.memory.note(memory, event);
-        }
-        memory
-    }
-
-    /// Whether addresses and protocol are those of a rule, or may be.
-    fn base_holds(rule: &Rule, packet: &Packet, state: &State) -> bool {
-        let base = &rule.base;
-        base.destination.is_none_or(|wanted| wanted.holds(|net| net.contains(state.dst)))
-            && (state.src_unknown
-                || base.source.is_none_or(|wanted| wanted.holds(|net| net.contains(state.src))))
-            && base.protocol.is_none_or(|wanted| wanted.holds(|protocol| *protocol == packet.protocol))
-    }
-
-    pub(super) fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
-        View {
-            host: self.host,
-            table: self.table,
-            past: self.past,
-            packet: self.packet_of(state),
-            first: self.packet,
-            state,
-            connection: self.connection_of(state),
-            facts: &self.facts,
-            memory: &self.memory,
-            hook: place.hook,
-            rule_id: place.rule,
-        }
-    }
-
-    fn matched(&mut self, mut state: State, place: InChain, next: InChain, rule: &Rule) -> Move {
-        let Some(step) = self.program.step(place.rule) else { return Move::Turn(Turn::Exhausted) };
-        let go = step.go;
-        let before = state;
-        let effect = match go {
-            Go::Target => extensions::apply(&rule.target, &mut state, &self.view(&before, place), None),
-            _ => Effect::Continue,
-        };
-        if let Effect::Choose(range) = effect {
-            return self.choose(before, place, rule, range);
-        }
-        if let Effect::Ask(question) = effect {
-            let here = State { at: At::Rule(place), ..before };
-            return Move::Turn(self.ask(here, question, Some(place.rule)));
-        }
-        if state.mark != before.mark {
-            state.rewrites += 1;
-        }
-        for granted in rule.matches.iter().filter_map(extensions::granted) {
-            self.granted.insert(granted);
-        }
-        self.note(&mut state, PathKind::Rule(place.rule));
-        let hook = place.hook;
-        let here = Place::Hook(hook);
-        let decider = Decider::Rule(place.rule);
-        let end = |end: End| Move::Turn(Turn::End(state, end));
-        match go {
-            Go::On => Move::On(State { at: At::Rule(next), ..state }),
-            Go::Accept => self.accepted(state, place, decider),
-            Go::Drop => end(End::by(Verdict::Dropped, hook, decider)),
-            Go::Return => self.come_back(state, place),
-            Go::Jump(to) | Go::Goto(to) => {
-                let Some(first) = self.program.chain(to).map(|chain| chain.first) else {
-                    return Move::Turn(Turn::Exhausted);
-                };
-                let enter = |stack| {
-                    let at = At::Rule(InChain { chain: to, rule: first, stack, draws: 0, ..place });
-                    State { at, ..state }
-                };
-                match go {
-                    Go::Jump(_) if self.merging => {
-                        let callee = enter(self.called);
-                        Move::Turn(Turn::Call { callee, resume: next })
-                    }
-                    Go::Jump(_) => Move::On(enter(self.calls.push(place.stack, place.rule))),
-                    _ => Move::On(enter(place.stack)),
-                }
-            }
-            Go::Missing => {
-                self.note_missing(&mut state, Missing::Target(place.rule));
-                let reason = format!("`{}` is no chain of the table and no known target", rule.target.name());
-                Move::Turn(Turn::End(state, End { decided_by: Some(decider), ..End::unknown(here, reason) }))
-            }
-            Go::Loop => {
-                let reason = format!("the jump to `{}` leads in a loop", rule.target.name());
-                end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
-            }
-            Go::Target => match effect {
-                Effect::Continue | Effect::Ask(_) | Effect::Choose(_) => {
-                    Move::On(State { at: At::Rule(next), ..state })
-                }
-                Effect::Accept => self.accepted(state, place, decider),
-                Effect::Drop => end(End::by(Verdict::Dropped, hook, decider)),
-                Effect::Stolen(reason) => {
-                    end(End { reason: Some(reason.to_owned()), ..End::by(Verdict::Dropped, hook, decider) })
-                }
-                Effect::Queue => end(End::by(Verdict::Queued, hook, decider)),
-                Effect::Reject(with) => {
-                    end(End { reject_with: Some(with), ..End::by(Verdict::Rejected, hook, decider) })
-                }
-                Effect::Unknown(reason) => {
-                    end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
-                }
-            },
-        }
-    }
-
-    pub(super) fn accepted(&self, mut state: State, place: InChain, decider: Decider) -> Move {
-        let table = self.program.chain(place.base).map_or(TableName::Filter, |chain| chain.table);
-        if table == TableName::Filter {
-            state.accepted_by = Some(decider);
-        }
-        if let Some(other) = state.other_backend.take()
-            && !(table == TableName::Nat && state.nat_settled)
-        {
-            return self.enter_chain(state, place.hook, other);
-        }
-        self.behind(state, place.hook, table)
-    }
-
-    fn end_of_chain(&mut self, mut state: State, place: InChain) -> Move {
-        if place.chain != place.base {
-            self.note(&mut state, PathKind::Return(place.chain));
-        }
-        self.come_back(state, place)
-    }
-
-    /// RETURN, or the end of a chain: behind the rule that jumped last, else the policy of the
-    /// built-in chain that the hook entered.
-    fn come_back(&mut self, mut state: State, place: InChain) -> Move {
-        if self.merging && !place.stack.is_empty() {
-            return Move::Turn(Turn::Returned(State { at: At::Done, ..state }));
-        }
-        if let Some((jumped, stack)) = self.calls.pop(place.stack) {
-            let chain = self.program.step(jumped).map_or(place.base, |step| step.chain);
-            let place = InChain { chain, rule: jumped.next(), stack, draws: 0, ..place };
-            return Move::On(State { at: At::Rule(place), ..state });
-        }
-        self.note(&mut state, PathKind::Policy(place.base));
-        let decider = Decider::Policy(place.base);
-        match self.program.chain(place.base).and_then(|chain| chain.policy) {
-            Some(hookwalk_parser::Policy::Drop) => {
-                Move::Turn(Turn::End(state, End::by(Verdict::Dropped, place.hook, decider)))
-            }
-            Some(hookwalk_parser::Policy::Accept) => self.accepted(state, place, decider),
-            None => {
-                self.note_missing(&mut state, Missing::Policy(place.base));
-                self.accepted(state, place, decider)
-            }
-        }
-    }
-
-    /// Splits a state on a question.
-    pub(super) fn ask(&mut self, state: State, question: Question, asked_by: Option<RuleId>) -> Turn {
-        let question = self.facts.id(question);
-        let yes = State { facts: self.facts.assume(state.facts, question, true), ..state };
-        let no = State { facts: self.facts.assume(state.facts, question, false), ..state };
-        Turn::Ask { question, asked_by, yes, no }
-    }
-
-    fn leave(&self, mut state: State) -> Move {
+    fn leave(&self, state: &mut State) -> Move {
         if !state.looped_back {
-            self.avoid_taken(&mut state);
+            self.avoid_taken(state);
         }
         let route = state.route.unwrap_or(Chosen::LOOPBACK);
         let arrived = state.in_interface != Interface::None;
         if !route.to_this_node {
             let verdict = if arrived { Verdict::Forwarded } else { Verdict::Sent };
-            return Move::Turn(Turn::End(state, End::delivered(verdict, &state)));
+            return Err(Turn::End(End::delivered(verdict, state)));
         }
         if !arrived && !state.looped_back {
             state.looped_back = true;
             state.in_interface = Interface::Known(InterfaceName::LOOPBACK);
             state.out = Interface::None;
-            return Move::On(State { at: At::Receive, ..state });
+            state.at = At::Receive;
+            return Ok(());
         }
-        Move::Turn(Turn::End(state, End::delivered(Verdict::Local, &state)))
+        Err(Turn::End(End::delivered(Verdict::Local, state)))
     }
 }

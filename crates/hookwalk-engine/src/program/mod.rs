@@ -1,10 +1,19 @@
+//! The rules of one family as the kernel runs them: one flat array, jumps resolved, conditions ready.
+
+mod condition;
+
 use hookwalk_parser::extensions::{Match, StatisticMode, Target};
 use hookwalk_parser::types::{Family, Text};
 use hookwalk_parser::{Backend, Chain, Dump, Policy, Rule, Table, TableEnd};
 use rustc_hash::FxHashMap;
 
+pub(crate) use condition::{Condition, Judged, Net, Reach, add_ports};
+
+use crate::extensions;
 use crate::graph::ChainGraph;
+use crate::packet::Packet;
 use crate::problem::{Problem, Site};
+use crate::state::{GrantedSet, State};
 
 /// A point at which the kernel hands a packet to the tables (netfilter.org, "hooks").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,7 +90,7 @@ impl TableName {
 
 /// The index of a chain in the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ChainId(u32);
+pub(crate) struct ChainId(pub(crate) u32);
 
 /// The index of a rule in the program; rules of a chain follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,6 +107,8 @@ impl RuleId {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Program {
     rules: Vec<Step>,
+    /// Those of the first rule, then those of the next.
+    conditions: Vec<Condition>,
     chains: Vec<CompiledChain>,
     /// Which chains a table has at a hook, by table, hook and backend.
     hooks: [[[Entry; BACKENDS]; 5]; 5],
@@ -162,8 +173,8 @@ pub(crate) struct CompiledChain {
     pub(crate) policy: Option<Policy>,
     /// Whether any of its rules keeps anything of having been asked.
     pub(crate) has_memory: bool,
-    /// Rules before which text is missing, with its line.
-    pub(crate) gaps: Vec<(RuleId, u32)>,
+    /// The first rule before which text is missing, with its line: no packet comes past it.
+    pub(crate) gap: Option<(RuleId, u32)>,
 }
 
 /// Where a chain stands in the dumps.
@@ -192,6 +203,12 @@ pub(crate) struct Step {
     pub(crate) go: Go,
     /// Whether a match of it keeps anything of having been asked.
     pub(crate) has_memory: bool,
+    /// What a packet that matches takes for granted.
+    pub(crate) granted: GrantedSet,
+    /// Whether its conditions tell all that it asks.
+    told: bool,
+    /// Behind the last of its conditions.
+    conditions_end: u32,
 }
 
 /// Where a packet goes that matches.
@@ -279,6 +296,7 @@ impl Program {
             };
             self.set_entry(name, hook, side, entry);
         }
+        let mut conditions = Vec::new();
         for (number, chain) in table.chains.iter().enumerate() {
             let here = ChainId(base + id(number));
             let first = id(self.rules.len());
@@ -304,7 +322,16 @@ impl Program {
                     let site = Site { dump, table, chain, rule: index + 1, line: rule.line };
                     problems.push(Problem::MissingChain { site, target: target.clone() });
                 }
-                self.rules.push(Step { chain: here, go, has_memory: has_memory(rule) });
+                let told = Condition::read(rule, &mut conditions);
+                self.conditions.append(&mut conditions);
+                self.rules.push(Step {
+                    chain: here,
+                    go,
+                    has_memory: has_memory(rule),
+                    granted: rule.matches.iter().filter_map(extensions::granted).collect(),
+                    told,
+                    conditions_end: id(self.conditions.len()),
+                });
             }
             self.chains.push(CompiledChain {
                 place: ChainPlace::new(dump, at, number),
@@ -313,7 +340,7 @@ impl Program {
                 end: RuleId(id(self.rules.len())),
                 policy: chain.policy,
                 has_memory: chain.rules.iter().any(has_memory),
-                gaps: chain.gaps.iter().map(|gap| (RuleId(first + id(gap.after)), gap.line)).collect(),
+                gap: chain.gaps.first().map(|gap| (RuleId(first + id(gap.after)), gap.line)),
             });
         }
     }
@@ -348,6 +375,25 @@ impl Program {
 
     pub(crate) fn step(&self, rule: RuleId) -> Option<&Step> {
         self.rules.get(rule.0 as usize)
+    }
+
+    /// The conditions of a rule.
+    pub(crate) fn conditions(&self, rule: RuleId) -> &[Condition] {
+        let end_of = |rule: u32| self.rules.get(rule as usize).map_or(0, |step| step.conditions_end as usize);
+        let first = rule.0.checked_sub(1).map_or(0, end_of);
+        self.conditions.get(first..end_of(rule.0)).unwrap_or_default()
+    }
+
+    /// What the conditions of a rule make of a packet; `draws` of them came out so before.
+    #[inline]
+    pub(crate) fn judge(&self, rule: RuleId, packet: &Packet, state: &State, draws: u8) -> Judged {
+        let told = self.step(rule).is_some_and(|step| step.told);
+        Condition::judge(self.conditions(rule), told, packet, state, draws)
+    }
+
+    /// The chains in order.
+    pub(crate) fn chains(&self) -> &[CompiledChain] {
+        &self.chains
     }
 }
 

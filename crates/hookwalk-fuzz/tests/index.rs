@@ -1,0 +1,21 @@
+//! The index finds what the reference finds, over random bytes. `HOOKWALK_PAIRS` sets how many pairs of a
+//! ruleset and a packet are compared at least, `PROPTEST_RNG_SEED` which.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+#[test]
+fn the_index_answers_as_the_reference() {
+    let wanted = std::env::var("HOOKWALK_PAIRS").map_or(20_000, |text| text.parse().expect("a number"));
+    let mut runner = TestRunner::new(Config { cases: 20, failure_persistence: None, ..Config::default() });
+    let pairs = std::cell::Cell::new(0);
+    while pairs.get() < wanted {
+        let check = |bytes: Vec<u8>| {
+            pairs.set(pairs.get() + hookwalk_fuzz::check_index(&bytes));
+            Ok(())
+        };
+        runner.run(&vec(any::<u8>(), 0..2500), check).expect("the answers are equal");
+    }
+    println!("{} pairs of a ruleset and a packet, no difference", pairs.get());
+}
