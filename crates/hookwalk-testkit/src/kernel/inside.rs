@@ -155,6 +155,24 @@ impl Inside {
         gathered.conclude(matches!(injection, Injection::Sent { .. }), name)
     }
 
+    /// Takes the arbiter's own tables away.
+    pub(super) fn unwatch() -> Result<(), Error> {
+        run("nft", &["-f", "-"], &watch::removal()).map(drop)
+    }
+
+    /// Lets packets arrive one after the other, and reads what leaves without looking at it.
+    pub(super) fn flood(&mut self, interface: &str, packets: &[Vec<u8>]) -> Result<(), Error> {
+        let device = self.devices.iter().find(|device| device.name == interface);
+        let device = device.ok_or_else(|| Error::NoInterface(interface.to_owned()))?;
+        for packet in packets {
+            device.arrive(packet)?;
+        }
+        for device in &self.devices {
+            while device.left()?.is_some() {}
+        }
+        Ok(())
+    }
+
     /// Waits a while for events; whether there are any.
     fn wait(&self) -> Result<bool, Error> {
         self.events.wait(QUIET).map_err(Error::system("wait for events"))

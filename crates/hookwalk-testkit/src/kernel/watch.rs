@@ -63,6 +63,11 @@ fn chains_of(family: &str) -> String {
     script
 }
 
+/// What takes the tables away again.
+pub(super) fn removal() -> String {
+    FAMILIES.map(|family| format!("delete table {family} {TABLE}\n")).concat()
+}
+
 /// A chain on no hook whose rule makes the kernel track connections; to be added after [`chains`].
 pub(super) fn tracking() -> String {
     let of = |family| format!("table {family} {TABLE} {{\nchain track {{\nct state new accept\n}}\n}}\n");
