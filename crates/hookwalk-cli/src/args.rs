@@ -24,12 +24,10 @@ pub(crate) enum Command {
     Services(Box<ServicesArguments>),
     /// Check the rules against the objects of the Kubernetes API
     Verify(Box<VerifyArguments>),
-    /// Not built yet
-    #[command(hide = true)]
-    Dns(NotBuilt),
-    /// Not built yet
-    #[command(hide = true)]
-    Lint(NotBuilt),
+    /// Can a Pod reach its name servers
+    Dns(Box<DnsArguments>),
+    /// What is wrong with the rules of a node, or of several
+    Lint(LintArguments),
     /// Compare the Services of two dumps
     Diff(Box<DiffArguments>),
     /// Every rule that packets to an address, port, Service or Pod can meet, explained
@@ -214,6 +212,38 @@ pub(crate) struct DiffArguments {
     /// The dumps to compare; - for standard input
     #[arg(required = true)]
     pub(crate) others: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintArguments {
+    /// Print one JSON line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dumps of one node, or of several; - for standard input
+    #[arg(required = true)]
+    pub(crate) dumps: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DnsArguments {
+    /// The Pod's /etc/resolv.conf
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resolv_conf: PathBuf,
+    /// The Pod's address (once more for one of the other family)
+    #[arg(long, value_name = "IP", required = true)]
+    pub(crate) pod: Vec<IpAddr>,
+    /// Print one JSON line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) context: ContextArguments,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dumps of the Pod's node; - for standard input
+    #[arg(required = true)]
+    pub(crate) dumps: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -106,6 +106,8 @@ pub enum PacketState {
 pub struct Packet {
     /// The interface it arrives by; none when a local process sends it.
     pub in_interface: Option<InterfaceName>,
+    /// It arrives, also where no interface is named: by one that is not known.
+    pub arrives: bool,
     /// Source address.
     pub src: IpAddr,
     /// Destination address.
@@ -160,6 +162,7 @@ impl Packet {
     pub fn new(src: IpAddr, dst: IpAddr) -> Self {
         Packet {
             in_interface: None,
+            arrives: false,
             src,
             dst,
             protocol: Protocol::TCP,
@@ -184,6 +187,13 @@ impl Packet {
             connmark: 0,
             at: None,
         }
+    }
+
+    /// Arrives by an interface that is not known: rules that ask for it split the walk.
+    #[must_use]
+    pub fn arriving(mut self) -> Self {
+        self.arrives = true;
+        self
     }
 
     /// Arrives by an interface.

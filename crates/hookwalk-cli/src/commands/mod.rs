@@ -1,8 +1,10 @@
 mod diff;
+mod dns;
 mod find;
 mod findings_text;
 mod fmt;
 mod kube;
+mod lint;
 mod parse;
 mod services;
 mod services_text;
@@ -20,8 +22,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Services(arguments) => services::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
-        Command::Dns(_) => Err(Failure::not_built("`hookwalk dns`")),
-        Command::Lint(_) => Err(Failure::not_built("`hookwalk lint`")),
+        Command::Dns(arguments) => dns::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Find(arguments) => find::run(&arguments),
         Command::Check(_) => Err(Failure::not_built("`hookwalk check`")),

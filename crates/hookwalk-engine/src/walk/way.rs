@@ -207,7 +207,8 @@ impl Way<'_> {
     }
 
     pub(super) fn arrives_by(packet: &Packet) -> Interface {
-        packet.in_interface.map_or(Interface::None, Interface::Known)
+        let unknown = if packet.arrives { Interface::Unknown } else { Interface::None };
+        packet.in_interface.map_or(unknown, Interface::Known)
     }
 
     /// The packet under way.

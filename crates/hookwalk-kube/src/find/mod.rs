@@ -39,6 +39,7 @@ use hookwalk_parser::{Dump, Policy};
 use crate::reach::{self, ChainAt, Class, Met, Reach, Spans, Stage, Start, Tables, Types};
 
 pub use targets::Goal;
+pub(crate) use targets::service_goals;
 pub use what::{BadWhat, What};
 
 /// What was found.
@@ -143,7 +144,7 @@ pub fn find(dumps: &[Dump], host: &Host, what: &What) -> Result<Found, FindError
     let mut any_tables = false;
     for family in [Family::V4, Family::V6] {
         let tables = Tables::new(dumps, family);
-        if tables.is_empty() || !is_told(dumps, family) {
+        if tables.is_empty() {
             continue;
         }
         let goals: Vec<Goal> =
@@ -165,13 +166,6 @@ pub fn find(dumps: &[Dump], host: &Host, what: &What) -> Result<Found, FindError
         What::Service { .. } if any_tables => Err(FindError::NoService { name: what.to_string() }),
         _ => Err(FindError::NoFamily { what: what.to_string() }),
     }
-}
-
-/// Whether a table of some dump is of a family for certain; where none tells, both are tried for v4 alone.
-fn is_told(dumps: &[Dump], family: Family) -> bool {
-    let tables = || dumps.iter().flat_map(Dump::tables);
-    let told = |family| tables().any(|table| table.family == Some(family));
-    told(family) || (family == Family::V4 && !told(Family::V6))
 }
 
 fn class(goal: &Goal, family: Family, host: &Host, start: Start) -> Class {

@@ -1,5 +1,6 @@
 //! The addresses and ports behind a question.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -34,11 +35,11 @@ impl Goal {
     }
 
     /// The families whose rules it can meet.
-    pub(super) fn is_of(&self, family: Family) -> bool {
+    pub(crate) fn is_of(&self, family: Family) -> bool {
         self.address.is_none_or(|address| Family::of(address) == family)
     }
 
-    pub(super) fn destinations(&self, family: Family) -> Spans {
+    pub(crate) fn destinations(&self, family: Family) -> Spans {
         self.address.map_or_else(|| all_addresses(family), |address| Spans::one(number(address)))
     }
 
@@ -49,7 +50,7 @@ impl Goal {
         }
     }
 
-    pub(super) fn upper(&self) -> Upper {
+    pub(crate) fn upper(&self) -> Upper {
         let mut upper = Upper::any();
         if let Some(protocol) = self.protocol {
             upper = upper.split_protocols(Protocols::one(protocol)).0;
@@ -142,6 +143,13 @@ pub(super) fn goals(what: &What, tables: &Tables<'_>) -> Vec<Goal> {
             goals
         }
     }
+}
+
+/// Every address and port of a Service that the rules name, once each.
+pub(crate) fn service_goals(tables: &Tables<'_>) -> Vec<Goal> {
+    let mut seen = BTreeSet::new();
+    let goals = all(tables).map(|named| named.goal);
+    goals.filter(|goal| seen.insert((goal.address, goal.port, goal.protocol))).collect()
 }
 
 /// An address of a Service, and the chain its rule jumps to.

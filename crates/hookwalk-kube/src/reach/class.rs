@@ -35,6 +35,7 @@ pub(crate) struct Class {
 pub(crate) struct Types(u16);
 
 impl Types {
+    pub(crate) const UNICAST: Types = Types(1 << AddressType::Unicast as u16);
     pub(crate) const LOCAL: Types = Types(1 << AddressType::Local as u16);
     /// What an arriving packet reaches this node by.
     pub(crate) const TO_NODE: Types = Types(

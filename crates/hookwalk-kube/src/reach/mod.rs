@@ -17,10 +17,11 @@ mod target;
 mod upper;
 mod walk;
 
-pub(crate) use class::{Class, Types, address, all_addresses, number};
+pub(crate) use class::{Bits, Class, States, Types, address, all_addresses, network, number};
+pub(crate) use interfaces::Interfaces;
 pub(crate) use judge::{Condition, conditions};
 pub(crate) use spans::Spans;
 pub(crate) use stage::{Met, Stage};
-pub(crate) use tables::{ChainAt, Tables};
+pub(crate) use tables::{ChainAt, TABLES, Tables};
 pub(crate) use upper::{Protocols, Upper};
-pub(crate) use walk::{Reach, Start, new_packets, reach};
+pub(crate) use walk::{Reach, Start, new_packets, pass, reach};

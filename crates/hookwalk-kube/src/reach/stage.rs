@@ -20,7 +20,9 @@ pub(crate) struct Stage {
     /// What came in.
     pub(crate) entered: Vec<Class>,
     /// What the table let pass.
-    pub(super) passed: Vec<Class>,
+    pub(crate) passed: Vec<Class>,
+    /// What came to the end of the built-in chain, or as far as it was followed.
+    pub(crate) ended: Vec<Class>,
 }
 
 /// How packets met one rule.

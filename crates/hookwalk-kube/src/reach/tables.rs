@@ -1,4 +1,5 @@
 use hookwalk_engine::{Hook, TableName};
+use hookwalk_parser::extensions::Target;
 use hookwalk_parser::types::{Family, Text};
 use hookwalk_parser::{Backend, Chain, Dump, Rule, Table, TableEnd};
 use rustc_hash::FxHashMap;
@@ -37,9 +38,21 @@ pub(crate) const TABLES: [TableName; 5] =
 
 impl<'d> Tables<'d> {
     pub(crate) fn new(dumps: &'d [Dump], family: Family) -> Self {
+        let all: Vec<usize> = (0..dumps.len()).collect();
+        Self::of(dumps, &all, family)
+    }
+
+    /// Those of some of the dumps. Where no table tells its family they are taken for IPv4.
+    pub(crate) fn of(dumps: &'d [Dump], some: &[usize], family: Family) -> Self {
         let mut found: Vec<Found<'d>> = Vec::new();
         let mut whole = false;
-        for (dump, text) in dumps.iter().enumerate() {
+        let chosen = || some.iter().filter_map(|&dump| Some((dump, dumps.get(dump)?)));
+        let told =
+            |family| chosen().flat_map(|(_, dump)| dump.tables()).any(|table| table.family == Some(family));
+        if !told(family) && (family == Family::V6 || told(Family::V6)) {
+            return Tables { dumps, found, whole };
+        }
+        for (dump, text) in chosen() {
             let mut last = text.tables().iter().find_map(|table| table.family);
             let mut counts = false;
             for (at, table) in text.tables().iter().enumerate() {
@@ -93,6 +106,34 @@ impl<'d> Tables<'d> {
     pub(crate) fn beside(&self, at: ChainAt, name: &Text) -> Option<ChainAt> {
         let found = self.found.iter().find(|found| found.dump == at.dump && found.at == at.table)?;
         found.chain(name.as_bytes())
+    }
+
+    /// Every chain of a name in tables of a name.
+    pub(crate) fn all_named(&self, table: TableName, chain: &str) -> Vec<ChainAt> {
+        self.found
+            .iter()
+            .filter(|found| found.name == table)
+            .filter_map(|found| found.chain(chain.as_bytes()))
+            .collect()
+    }
+
+    /// Whether jumps lead from one chain to another.
+    pub(crate) fn leads_to(&self, from: ChainAt, to: ChainAt) -> bool {
+        let mut seen = std::collections::BTreeSet::from([from]);
+        let mut open = vec![from];
+        while let Some(at) = open.pop() {
+            for rule in self.rules(at) {
+                let (Target::Jump(name) | Target::Goto(name)) = &rule.target else { continue };
+                let Some(next) = self.beside(at, name) else { continue };
+                if next == to {
+                    return true;
+                }
+                if seen.insert(next) {
+                    open.push(next);
+                }
+            }
+        }
+        false
     }
 
     pub(crate) fn chain(&self, at: ChainAt) -> Option<&'d Chain> {

@@ -70,13 +70,7 @@ pub(crate) fn reach(
     start: Start,
     from: Vec<Class>,
 ) -> Reach {
-    let mut walker = Walker {
-        tables,
-        family,
-        host,
-        reach: Reach { stages: Vec::new(), lacks: Vec::new(), truncated: false },
-        budget: MOST_RULES,
-    };
+    let mut walker = Walker::new(tables, family, host);
     match start {
         Start::Arriving => walker.arrive(from, false),
         Start::Sent => walker.send(from),
@@ -84,6 +78,22 @@ pub(crate) fn reach(
     walker.reach.lacks.sort_unstable();
     walker.reach.lacks.dedup();
     walker.reach
+}
+
+/// Through one table at one hook; `until` ends a built-in chain before a rule.
+pub(crate) fn pass(
+    tables: &Tables<'_>,
+    family: Family,
+    host: &Host,
+    table: TableName,
+    hook: Hook,
+    from: Vec<Class>,
+    until: Option<(ChainAt, usize)>,
+) -> Vec<Stage> {
+    let mut walker = Walker::new(tables, family, host);
+    let entries = tables.entries(table, hook);
+    let from = class::joined(from);
+    entries.into_iter().map(|base| walker.passage(table, hook, base, from.clone(), until)).collect()
 }
 
 struct Walker<'w, 'd> {
@@ -103,6 +113,15 @@ struct Passage<'w> {
     /// What comes back from a chain, by what goes in.
     known: FxHashMap<(ChainAt, Vec<Class>), Vec<Class>>,
     stack: Vec<ChainAt>,
+    /// Where a chain ends before its end.
+    until: Option<(ChainAt, usize)>,
+}
+
+impl<'w, 'd> Walker<'w, 'd> {
+    fn new(tables: &'w Tables<'d>, family: Family, host: &'w Host) -> Self {
+        let reach = Reach { stages: Vec::new(), lacks: Vec::new(), truncated: false };
+        Walker { tables, family, host, reach, budget: MOST_RULES }
+    }
 }
 
 impl Walker<'_, '_> {
@@ -229,7 +248,7 @@ impl Walker<'_, '_> {
         let before = classes.clone();
         for (number, base) in entries.into_iter().enumerate() {
             let entered = if table == TableName::Nat { before.clone() } else { classes.clone() };
-            let stage = self.passage(table, hook, base, entered);
+            let stage = self.passage(table, hook, base, entered, None);
             classes.clone_from(&stage.passed);
             if table == TableName::Nat && number > 0 {
                 // Which backend is asked first is not known, and the first that rewrites settles it.
@@ -242,7 +261,14 @@ impl Walker<'_, '_> {
         classes
     }
 
-    fn passage(&mut self, table: TableName, hook: Hook, base: ChainAt, entered: Vec<Class>) -> Stage {
+    fn passage(
+        &mut self,
+        table: TableName,
+        hook: Hook,
+        base: ChainAt,
+        entered: Vec<Class>,
+        until: Option<(ChainAt, usize)>,
+    ) -> Stage {
         let judge = Judge { host: self.host, family: self.family, tracked: table != TableName::Raw };
         let mut passage = Passage {
             judge,
@@ -251,6 +277,7 @@ impl Walker<'_, '_> {
             accepted: Vec::new(),
             known: FxHashMap::default(),
             stack: vec![base],
+            until,
         };
         let ended = self.chain(&mut passage, base, entered.clone());
         let mut policy: Option<Met> = None;
@@ -262,9 +289,9 @@ impl Walker<'_, '_> {
         }
         let mut passed = std::mem::take(&mut passage.accepted);
         if self.tables.chain(base).and_then(|chain| chain.policy) != Some(Policy::Drop) {
-            passed.extend(ended);
+            passed.extend(ended.iter().cloned());
         }
-        Stage { hook, table, base, met: passage.met, policy, entered, passed: class::joined(passed) }
+        Stage { hook, table, base, met: passage.met, policy, entered, passed: class::joined(passed), ended }
     }
 
     /// Through a chain, all classes together; gives what comes back to the caller.
@@ -272,7 +299,7 @@ impl Walker<'_, '_> {
         let mut back = Vec::new();
         let mut here = classes;
         for (number, rule) in self.tables.rules(at).iter().enumerate() {
-            if here.is_empty() {
+            if here.is_empty() || passage.until == Some((at, number)) {
                 break;
             }
             let cost = here.len() as u64;

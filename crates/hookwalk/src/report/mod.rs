@@ -3,6 +3,7 @@
 //! The model types ([`Walk`](crate::Walk), [`Dump`](crate::Dump)) may gain fields and change shape;
 //! these keep their names and fields. `schema` is 1.
 
+mod dns;
 mod dump;
 mod find;
 mod findings;
@@ -10,6 +11,7 @@ mod packet;
 mod services;
 mod walk;
 
+pub use dns::{DnsEndpointReport, DnsReport, DnsServerReport};
 pub use dump::{
     ChainReport, CountersReport, DiagnosticReport, DumpReport, MatchReport, RuleReport, TableReport,
     TargetReport,

@@ -1,0 +1,31 @@
+use std::io::Write;
+
+use hookwalk::kube::lint;
+use hookwalk::report::findings;
+
+use super::findings_text;
+use crate::args::LintArguments;
+use crate::{Exit, Failure, input};
+
+pub(crate) fn run(arguments: &LintArguments) -> Result<Exit, Failure> {
+    let mut dumps = Vec::with_capacity(arguments.dumps.len());
+    for file in &arguments.dumps {
+        dumps.push(input::dump(file, &arguments.reading)?);
+    }
+    input::check(&dumps, &arguments.reading)?;
+    let files: Vec<String> = arguments.dumps.iter().map(|file| input::name(file)).collect();
+    let found = lint::lint(&dumps);
+    if arguments.json {
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        serde_json::to_writer(&mut out, &findings(&found, files.len())).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+        out.flush()?;
+    } else {
+        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+        findings_text::print(&mut out, &files, &dumps, &found)?;
+        let told = if found.is_empty() { "nothing found".to_owned() } else { findings_text::counts(&found) };
+        writeln!(out, "{told}")?;
+        out.flush()?;
+    }
+    Ok(if findings_text::matter(&found) { Exit::No } else { Exit::Done })
+}
