@@ -1,15 +1,24 @@
 use hookwalk_parser::extensions::EcnMatch;
+use hookwalk_parser::types::{Negatable, Protocol, TcpFlags};
 
-use super::opaque_text;
-use crate::question::Question;
 use crate::state::{Answer, View};
 
-/// The two lower bits of the type of service; the flags of TCP are no part of a packet here
-/// (kernel: `net/netfilter/xt_ecn.c`).
-pub(super) fn test(m: &EcnMatch, candidate: &hookwalk_parser::extensions::Match, view: &View<'_>) -> Answer {
-    let by_ip = m.ip_ect.is_none_or(|wanted| wanted.holds(|bits| *bits == view.state.tos & 3));
-    if !by_ip || m.tcp_ece.is_none() && m.tcp_cwr.is_none() {
-        return by_ip.into();
+const ECE: TcpFlags = TcpFlags(0x40);
+const CWR: TcpFlags = TcpFlags(0x80);
+
+/// kernel: `net/netfilter/xt_ecn.c`
+pub(super) fn test(m: &EcnMatch, view: &View<'_>) -> Answer {
+    if m.ip_ect.is_some_and(|wanted| !wanted.holds(|ect| view.state.tos & 3 == *ect)) {
+        return Answer::No;
     }
-    view.ask(Question::Opaque { text: opaque_text(candidate), seen: view.state.rewrites })
+    if m.tcp_ece.is_none() && m.tcp_cwr.is_none() {
+        return Answer::Yes;
+    }
+    if view.packet.protocol != Protocol::TCP || view.is_later_fragment() {
+        return Answer::No;
+    }
+    let flag = |wanted: Option<Negatable<()>>, flag: TcpFlags| {
+        wanted.is_none_or(|wanted| view.packet.tcp_flags.contains(flag) != wanted.negated)
+    };
+    (flag(m.tcp_ece, ECE) && flag(m.tcp_cwr, CWR)).into()
 }

@@ -4,18 +4,30 @@
 //! To add one, write its file and name it in the two tables below.
 
 mod addrtype;
+mod ah;
+mod cgroup;
+mod cluster;
+mod connbytes;
+mod connlabel;
 mod connlimit;
 mod connmark;
 mod conntrack;
 mod ct;
+mod dccp;
 mod dnat;
 mod dscp;
 mod ecn;
+mod esp;
+mod eui64;
 mod hashlimit;
+mod headers6;
+mod helper;
 mod hl;
 mod icmp;
 mod icmp6;
+mod ipcomp;
 mod iprange;
+mod jhash;
 mod length;
 mod limit;
 mod mac;
@@ -27,6 +39,8 @@ mod nfqueue;
 mod npt;
 mod owner;
 mod physdev;
+mod pkttype;
+mod policy;
 mod ports;
 mod quota;
 mod recent;
@@ -46,6 +60,8 @@ mod state;
 mod statistic;
 mod synproxy;
 mod tcp;
+mod tcpmss;
+mod time;
 mod tos;
 mod tproxy;
 mod ttl;
@@ -56,7 +72,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::Rule;
 use hookwalk_parser::extensions::{Match, SetDirection, SetReference, StatisticMode, Target, UnknownPart};
-use hookwalk_parser::types::{AddressRange, ConnStates};
+use hookwalk_parser::types::{AddressRange, ConnStates, Negatable, NumberRange, Protocol};
 
 use crate::program::Condition;
 use crate::question::Question;
@@ -87,13 +103,32 @@ pub(crate) enum Effect {
 pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
     match candidate {
         Match::Addrtype(m) => addrtype::test(m, view),
+        Match::Ah(m) => ah::test(m, view),
+        Match::Cgroup(m) => cgroup::test(m, candidate, view),
+        Match::Cluster(m) => cluster::test(m, view),
+        Match::Connbytes(m) => connbytes::test(m, candidate, view),
+        Match::Connlabel(m) => connlabel::test(m, candidate, view),
+        Match::Dccp(m) => dccp::test(m, view),
+        // A packet here has no such header.
+        Match::Dst(_) | Match::Hbh(_) | Match::Rt(_) | Match::Srh(_) => Answer::No,
+        Match::Ecn(m) => ecn::test(m, view),
+        Match::Esp(m) => esp::test(m, view),
+        Match::Eui64(_) => eui64::test(view),
+        Match::Frag(m) => headers6::frag(m, view),
+        Match::Helper(m) => helper::test(m, candidate, view),
+        Match::Ipcomp(m) => ipcomp::test(m, view),
+        Match::Ipv6header(m) => headers6::ipv6header(m, view),
+        Match::Mh(m) => headers6::mh(m, view),
+        Match::Pkttype(m) => pkttype::test(m, view),
+        Match::Policy(m) => policy::test(m, candidate, view),
+        Match::Tcpmss(m) => tcpmss::test(m, candidate, view),
+        Match::Time(m) => time::test(m, candidate, view),
         // An nfacct object is true without a quota, and kube-proxy's have none.
         Match::Comment(_) | Match::Nfacct(_) => Answer::Yes,
         Match::Connlimit(m) => connlimit::test(*m, view),
         Match::Connmark(m) => connmark::test(*m, view),
         Match::Conntrack(m) => conntrack::test(m, view),
         Match::Dscp(m) => dscp::test(m, view),
-        Match::Ecn(m) => ecn::test(m, candidate, view),
         Match::Hashlimit(m) => hashlimit::test(m, candidate, view),
         Match::Hl(m) => hl::test(m, view),
         Match::Icmp(m) => icmp::test(*m, view),
@@ -171,6 +206,7 @@ pub(crate) fn asks_source(candidate: &Match) -> bool {
 /// What a match with a memory keeps of having been asked; the matches before it on the rule held.
 pub(crate) fn event(candidate: &Match, view: &View<'_>) -> Option<Event> {
     match candidate {
+        Match::Connlabel(m) => connlabel::event(m, view),
         Match::Connlimit(m) => connlimit::event(*m, view),
         Match::Hashlimit(m) => hashlimit::event(m, view),
         Match::Limit(m) => Some(limit::event(*m, view)),
@@ -281,6 +317,26 @@ fn masked_to(address: IpAddr, prefix_len: u8) -> IpAddr {
     let v4 = u32::MAX.checked_shl(32_u32.saturating_sub(len)).unwrap_or(0);
     let v6 = u128::MAX.checked_shl(128_u32.saturating_sub(len)).unwrap_or(0);
     masked(address, v4, v6)
+}
+
+/// The security parameter index of a header, which is not told.
+fn spi(
+    name: &str,
+    protocol: Protocol,
+    wanted: Option<Negatable<NumberRange<u32>>>,
+    view: &View<'_>,
+) -> Answer {
+    if view.packet.protocol != protocol || view.is_later_fragment() {
+        return Answer::No;
+    }
+    match wanted {
+        None => Answer::Yes,
+        Some(wanted) if wanted.value.is_all() => Answer::Yes.negate(wanted.negated),
+        Some(wanted) => {
+            let text = format!("the index of the {name} header is {}", wanted.value);
+            view.ask(Question::Opaque { text, seen: 0 }).negate(wanted.negated)
+        }
+    }
 }
 
 /// A match as it is written.

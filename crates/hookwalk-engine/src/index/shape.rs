@@ -78,8 +78,8 @@ impl Shape {
     /// What a packet looks for among rules of this shape.
     pub(super) fn sought(self, packet: &Packet, state: &State) -> Sought {
         let port = || match state.dport {
-            // A later fragment has no header to look at.
-            _ if packet.fragment_offset > 0 => Sought::Nothing,
+            // A later fragment has no header to look at, but the nft backend looks all the same.
+            _ if packet.fragment_offset > 0 => Sought::Anything,
             Some(port) => Sought::Key(header(packet.protocol, port)),
             None => Sought::Anything,
         };

@@ -110,7 +110,11 @@ impl Condition {
             Condition::Source(net, negated) => net.contains(state.src) != negated,
             Condition::Destination(net, negated) => net.contains(state.dst) != negated,
             Condition::Protocol(wanted, negated) => (packet.protocol == wanted) != negated,
-            Condition::Header(wanted) => packet.protocol == wanted && packet.fragment_offset == 0,
+            // The backends differ in what they make of a later fragment.
+            Condition::Header(wanted) if packet.fragment_offset > 0 && packet.protocol == wanted => {
+                return None;
+            }
+            Condition::Header(wanted) => packet.protocol == wanted,
             Condition::InInterface(name, reach) => return reach.holds(name, state.in_interface),
             Condition::OutInterface(name, reach) => return reach.holds(name, state.out),
             Condition::SourcePorts(range, negated) => range.contains(state.sport?) != negated,

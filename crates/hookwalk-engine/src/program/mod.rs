@@ -116,6 +116,8 @@ pub(crate) struct Program {
     has_table: [bool; 5],
     /// Whether a dump that tells no family was taken for one of this.
     pub(crate) family_taken_for_granted: bool,
+    /// Whether any rule needs connection tracking, which also puts fragments together.
+    pub(crate) tracks: bool,
 }
 
 /// The two kernel interfaces, whose rules one node can have side by side.
@@ -173,6 +175,8 @@ pub(crate) struct CompiledChain {
     pub(crate) policy: Option<Policy>,
     /// Whether any of its rules keeps anything of having been asked.
     pub(crate) has_memory: bool,
+    /// Whether it is one of the nft backend.
+    pub(crate) is_nft: bool,
     /// The first rule before which text is missing, with its line: no packet comes past it.
     pub(crate) gap: Option<(RuleId, u32)>,
 }
@@ -297,6 +301,7 @@ impl Program {
             self.set_entry(name, hook, side, entry);
         }
         let mut conditions = Vec::new();
+        self.tracks |= table.chains.iter().flat_map(|chain| &chain.rules).any(asks_tracking);
         for (number, chain) in table.chains.iter().enumerate() {
             let here = ChainId(base + id(number));
             let first = id(self.rules.len());
@@ -340,6 +345,7 @@ impl Program {
                 end: RuleId(id(self.rules.len())),
                 policy: chain.policy,
                 has_memory: chain.rules.iter().any(has_memory),
+                is_nft: side == 1,
                 gap: chain.gaps.first().map(|gap| (RuleId(first + id(gap.after)), gap.line)),
             });
         }
@@ -417,12 +423,46 @@ impl CompiledChain {
 /// Whether a match of a rule keeps anything of having been asked: lists, counts, buckets.
 fn has_memory(rule: &Rule) -> bool {
     rule.matches.iter().any(|candidate| match candidate {
-        Match::Connlimit(_) | Match::Hashlimit(_) | Match::Limit(_) | Match::Quota(_) | Match::Recent(_) => {
-            true
-        }
+        Match::Connlabel(_)
+        | Match::Connlimit(_)
+        | Match::Hashlimit(_)
+        | Match::Limit(_)
+        | Match::Quota(_)
+        | Match::Recent(_) => true,
         Match::Statistic(m) => m.mode == Some(StatisticMode::Nth),
         _ => false,
     })
+}
+
+/// Whether the kernel tracks connections because of a rule: what calls `nf_ct_netns_get`.
+fn asks_tracking(rule: &Rule) -> bool {
+    let by_match = rule.matches.iter().any(|candidate| {
+        matches!(
+            candidate,
+            Match::Cluster(_)
+                | Match::Connbytes(_)
+                | Match::Connlabel(_)
+                | Match::Connlimit(_)
+                | Match::Connmark(_)
+                | Match::Conntrack(_)
+                | Match::Helper(_)
+                | Match::State(_)
+        )
+    });
+    by_match
+        || matches!(
+            rule.target,
+            Target::Connmark(_)
+                | Target::Connsecmark(_)
+                | Target::Ct(_)
+                | Target::Dnat(_)
+                | Target::Masquerade(_)
+                | Target::Netmap(_)
+                | Target::Notrack(_)
+                | Target::Redirect(_)
+                | Target::Snat(_)
+                | Target::Synproxy(_)
+        )
 }
 
 /// Dumps are below 4 GiB and a rule takes some bytes, so that every index fits.

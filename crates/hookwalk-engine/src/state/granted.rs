@@ -16,6 +16,7 @@ pub(crate) enum Granted {
     HasRoute,
     ForeignSource,
     Family,
+    Defragmented,
 }
 
 /// A set of these.
@@ -23,7 +24,7 @@ pub(crate) enum Granted {
 pub(crate) struct GrantedSet(u32);
 
 impl GrantedSet {
-    const ALL: [Granted; 14] = [
+    const ALL: [Granted; 15] = [
         Granted::Forwarding,
         Granted::NoRouteLocalnet,
         Granted::NoReversePath,
@@ -38,6 +39,7 @@ impl GrantedSet {
         Granted::HasRoute,
         Granted::ForeignSource,
         Granted::Family,
+        Granted::Defragmented,
     ];
 
     pub(crate) fn insert(&mut self, granted: Granted) {
@@ -81,6 +83,7 @@ impl Granted {
             Granted::RoutingRules => "routing rules local, main, default",
             Granted::HasRoute => "every destination has a route",
             Granted::Family => "rules that tell no family are of the packet's",
+            Granted::Defragmented => "the other fragments come too: connection tracking puts them together",
             Granted::ForeignSource => return format!("source {src} is another host's"),
         };
         let at_the_start = matches!(

@@ -51,6 +51,8 @@ pub(crate) enum Event {
     Token { key: BucketKey, left: u64 },
     /// So many bytes of a quota are spent.
     Quota { rule: RuleKey, spent: u64 },
+    /// `connlabel` gave the connection a label.
+    Labelled(Text),
     /// `connlimit` counted the packet's connection.
     Counted { rule: RuleKey, key: HashKey, connection: ConnectionTuple },
 }
@@ -107,6 +109,11 @@ impl Memory {
             _ => None,
         });
         spent.sum()
+    }
+
+    /// Whether the connection got a label on the way.
+    pub(crate) fn has_label(&self, way: List, wanted: &Text) -> bool {
+        self.of(way).any(|event| matches!(event, Event::Labelled(label) if label == wanted))
     }
 
     /// Newest first.

@@ -79,6 +79,8 @@ impl Past {
     /// Takes in what a packet left behind.
     pub(crate) fn apply(&mut self, event: Event) {
         match event {
+            // Labels stay with their connection; they are not listed with entries of a session.
+            Event::Labelled(_) => {}
             Event::Nth(rule) => {
                 let count = self.nth.entry(rule).or_default();
                 *count = count.wrapping_add(1);

@@ -28,6 +28,8 @@ pub(crate) struct View<'a> {
     pub(crate) memory: &'a Memory,
     pub(crate) hook: Hook,
     pub(crate) rule_id: RuleId,
+    /// Whether the rule is one of the nft backend.
+    pub(crate) is_nft: bool,
 }
 
 impl View<'_> {
@@ -88,6 +90,11 @@ impl View<'_> {
     /// Whether it is a fragment without the header of the upper layer.
     pub(crate) fn is_later_fragment(&self) -> bool {
         self.packet.fragment_offset > 0
+    }
+
+    /// Whether it is a part of a packet.
+    pub(crate) fn is_fragment(&self) -> bool {
+        self.packet.fragment_offset > 0 || self.packet.more_fragments
     }
 
     /// The interface that `-i` sees, where it is known: none for packets sent here.

@@ -234,6 +234,8 @@ impl Way<'_> {
             memory: &self.memory,
             hook: place.hook,
             rule_id: place.rule,
+            is_nft: self.packet.fragment_offset > 0
+                && self.program.chain(place.chain).is_some_and(|chain| chain.is_nft),
         }
     }
 

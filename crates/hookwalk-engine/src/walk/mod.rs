@@ -68,14 +68,33 @@ pub(crate) struct Given<'e> {
 
 /// Every outcome of every case.
 pub(crate) fn walk(given: Given<'_>, packet: &Packet, limits: Limits) -> Walk {
-    Explored::new(given, packet, limits).report()
+    match defragmented(given.program, packet) {
+        Some(whole) => {
+            let mut explored = Explored::new(given, &whole, limits);
+            explored.way.granted.insert(Granted::Defragmented);
+            Walk { packet: *packet, ..explored.report() }
+        }
+        None => Explored::new(given, packet, limits).report(),
+    }
+}
+
+/// The packet that connection tracking puts together of fragments before any rule, where a rule wants it.
+fn defragmented(program: &Program, packet: &Packet) -> Option<Packet> {
+    let is_fragment = packet.fragment_offset > 0 || packet.more_fragments;
+    let whole = Packet { fragment_offset: 0, more_fragments: false, ..*packet };
+    (is_fragment && program.tracks).then_some(whole)
 }
 
 /// The next packet of a session: the walk with one outcome left in each case, and what that of the first
 /// case leaves behind.
 pub(crate) fn step(given: Given<'_>, packet: &Packet, limits: Limits, seed: u64) -> (Walk, Option<After>) {
-    let explored = Explored::new(given, packet, limits);
+    let whole = defragmented(given.program, packet);
+    let mut explored = Explored::new(given, whole.as_ref().unwrap_or(packet), limits);
+    if whole.is_some() {
+        explored.way.granted.insert(Granted::Defragmented);
+    }
     let mut walk = explored.report();
+    walk.packet = *packet;
     let chosen = walk.cases.first().and_then(|case| case.drawn(seed));
     let after = chosen.and_then(|chosen| explored.after(chosen));
     walk = walk.drawn(seed);

@@ -1,17 +1,22 @@
 //! The choices of a route on a packet's way (kernel: `net/ipv4/route.c`, `net/ipv6/route.c`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::extensions::AddressType;
 
 use super::way::{End, Move, Turn, Way};
-use crate::host::{NextHop, RouteKey, Routed};
+use crate::host::{InterfaceAddress, NextHop, RouteKey, Routed};
 use crate::outcome::{Place, Verdict};
 use crate::packet::InterfaceName;
 use crate::program::{Hook, TableName};
 use crate::question::{Field, Question, Ranges};
 use crate::state::Granted;
 use crate::state::{At, Chosen, Interface, State};
+
+/// `ff02::1`
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// The bits of `ff02::1:ff00:0/104` (RFC 4291, 2.7.1).
+const SOLICITED_NODE: u128 = 0xff02 << 88 | 0x01ff;
 
 /// Why there is no next hop.
 enum NextHopError {
@@ -48,8 +53,12 @@ impl Way<'_> {
             return Ok(());
         }
         if is_multicast(state.dst) {
-            let reason = format!("nothing tells whether this node listens to the group {}", state.dst);
-            return lost(End::unknown(Place::Routing, reason));
+            if self.listens(state, in_interface)? {
+                state.route = Some(Chosen { to_this_node: true, via: None, out: Interface::None });
+                state.at = At::Table(Hook::Input, TableName::Mangle);
+                return Ok(());
+            }
+            return lost(End::not_routed("this node does not listen to the group"));
         }
         let chosen = match self.next_hop(state, in_interface) {
             Ok(chosen) => chosen,
@@ -187,6 +196,32 @@ impl Way<'_> {
                 }
             }
             Routed::Refused(reason) => Err(NextHopError::Refused(reason)),
+        }
+    }
+
+    /// Whether this node listens to a group (kernel: `net/ipv4/igmp.c`, `ip_check_mc_rcu`;
+    /// `net/ipv6/mcast.c`). Each interface listens to all hosts, and in IPv6 to the groups made from its own
+    /// addresses; to which others processes listen nothing tells.
+    fn listens(&mut self, state: &State, interface: InterfaceName) -> Result<bool, Turn> {
+        let made_from = |own: IpAddr, group: Ipv6Addr| matches!(own, IpAddr::V6(own) if own.octets()[13..] == group.octets()[13..]);
+        let known = match state.dst {
+            IpAddr::V4(group) => group == Ipv4Addr::new(224, 0, 0, 1),
+            IpAddr::V6(group) => {
+                let solicited = group.to_bits() >> 24 == SOLICITED_NODE;
+                let own = self.host.interface_addresses().unwrap_or_default();
+                let own = own.iter().filter(|own| own.interface == interface);
+                group == ALL_NODES
+                    || solicited && own.map(InterfaceAddress::address).any(|own| made_from(own, group))
+            }
+        };
+        let question = Question::Opaque {
+            text: format!("this node listens to {} on `{interface}`", state.dst),
+            seen: 0,
+        };
+        match (known, self.facts.settle(&question, state.facts)) {
+            (true, _) => Ok(true),
+            (false, Some(is)) => Ok(is),
+            (false, None) => Err(self.ask(question, None)),
         }
     }
 

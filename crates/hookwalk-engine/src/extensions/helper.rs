@@ -1,0 +1,15 @@
+use hookwalk_parser::extensions::{HelperMatch, Match};
+
+use super::opaque_text;
+use crate::question::Question;
+use crate::state::{Answer, View};
+
+/// A connection that a helper expected: the first packet of one that nobody expected has none
+/// (kernel: `net/netfilter/xt_helper.c`). Whether an entry of the table was expected is not listed.
+pub(super) fn test(m: &HelperMatch, options: &Match, view: &View<'_>) -> Answer {
+    let Some(wanted) = &m.name else { return Answer::Yes };
+    if !view.state.has_connection() || view.entry().is_none() {
+        return Answer::No.negate(wanted.negated);
+    }
+    view.ask(Question::Opaque { text: opaque_text(options), seen: 0 })
+}
