@@ -105,6 +105,39 @@ impl Arbiter for EngineArbiter {
     }
 }
 
+/// A packet of the engine's as fields, and when it comes; none where it leaves open what a real one cannot, or
+/// is none that a node can meet.
+pub fn shot_of(packet: &Packet) -> Option<Shot> {
+    let moment = match packet.state {
+        PacketState::New | PacketState::Invalid => Moment::First,
+        PacketState::Second => Moment::Second,
+        PacketState::Reply => Moment::Reply,
+        PacketState::Established => Moment::Established,
+        _ => return None,
+    };
+    let mut spec = PacketSpec {
+        in_iface: packet.in_interface.map(|name| name.to_string()),
+        src: packet.src,
+        dst: packet.dst,
+        proto: packet.protocol.0,
+        flags: packet.tcp_flags.0,
+        icmp_type: packet.icmp_type.unwrap_or(0),
+        icmp_code: packet.icmp_code.unwrap_or(0),
+        ttl: packet.ttl,
+        tos: packet.tos,
+        mark: packet.mark,
+        ..PacketSpec::default()
+    };
+    if proto::has_ports(spec.proto) {
+        (spec.sport, spec.dport) = (packet.sport?, packet.dport?);
+    }
+    let is_open = proto::is_icmp(spec.proto) && packet.icmp_type.is_none();
+    let as_asked = moment != Moment::First || first_state(&spec) == packet.state;
+    let is_bridged = packet.physdev_in.is_some() || packet.physdev_out.is_some();
+    (!is_open && as_asked && !is_bridged && packet.fragment_offset == 0)
+        .then_some(Shot { first: spec, moment })
+}
+
 /// A packet in the engine's words.
 fn packet(spec: &PacketSpec) -> Packet {
     let mut packet = Packet::new(spec.src, spec.dst).protocol(Protocol(spec.proto));

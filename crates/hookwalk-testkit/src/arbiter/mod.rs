@@ -11,7 +11,7 @@ mod kernel;
 mod scene;
 
 pub use answer::{Answer, Answers, Unknown};
-pub use engine::{EngineArbiter, answers_of};
+pub use engine::{EngineArbiter, answers_of, shot_of};
 #[cfg(target_os = "linux")]
 pub use kernel::KernelArbiter;
 pub use scene::{Backend, Context, Moment, Scene, Shot, first_state, later};

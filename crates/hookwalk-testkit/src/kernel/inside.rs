@@ -1,9 +1,9 @@
 //! What lives in the namespace's thread: sends a packet and gathers everything that is said about it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use hookwalk_parser::types::Family;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
@@ -13,7 +13,7 @@ use super::counters;
 use super::error::Error;
 use super::events::{self, Event, Rules, is_housekeeping};
 use super::gathered::{Gathered, Left};
-use super::netlink::{Part, Socket, parts};
+use super::netlink::{ACK, Part, Request, Socket, parts};
 use super::observation::{Injection, Observation};
 use super::restore::{PATIENT, address_family, empty, restore, run, save, tables};
 use super::setup::{Device, node};
@@ -39,6 +39,8 @@ pub(super) struct Inside {
     rules: Rules,
     /// Tables of each backend and family that are in the kernel.
     tables: BTreeMap<(Backend, u8), BTreeSet<String>>,
+    /// Whether rules keep lists of addresses (`-m recent`).
+    has_lists: bool,
     /// Connections that the packets so far left.
     connections: Vec<Handle>,
 }
@@ -60,6 +62,7 @@ impl Inside {
             requests: netlink(0)?,
             rules: Rules::default(),
             tables: BTreeMap::new(),
+            has_lists: false,
             connections: Vec::new(),
         };
         inside.read_handles()?;
@@ -71,6 +74,10 @@ impl Inside {
     pub(super) fn load(&mut self, backend: Backend, family: Family, text: &str) -> Result<(), Error> {
         let named = tables(text);
         let number = address_family(family);
+        self.has_lists |= text.contains("-m recent ");
+        for name in accounts(text) {
+            self.create_account(name).map_err(Error::system(format!("create the nfacct object `{name}`")))?;
+        }
         let loaded = self.tables.entry((backend, number)).or_default();
         let gone: String = loaded.difference(&named).map(|table| empty(table)).collect();
         loaded.extend(named);
@@ -84,6 +91,16 @@ impl Inside {
         }
         self.forget_all()?;
         restored.map(drop)
+    }
+
+    /// An object that `-m nfacct` counts in has to be there before the rule.
+    fn create_account(&mut self, name: &str) -> io::Result<()> {
+        // `NFNL_SUBSYS_ACCT << 8 | NFNL_MSG_ACCT_NEW`, with `NLM_F_CREATE`; `NFACCT_NAME`.
+        let request = Request::new(0x0700, ACK | 0x400, 0, 0).with(1, &[name.as_bytes(), b"\0"].concat());
+        match self.requests.ask(request, |_| ()) {
+            Err(error) if error.kind() != io::ErrorKind::ResourceBusy => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the rules of all backends and families away.
@@ -116,18 +133,38 @@ impl Inside {
         self.rules.read_handles(&mut self.requests).map_err(Error::system("list the rules"))
     }
 
-    /// Forgets the connections that the packets so far left.
+    /// Forgets the connections and addresses that the packets so far left.
     pub(super) fn forget_new(&mut self) -> Result<(), Error> {
         for handle in self.connections.drain(..) {
             connections::delete(&mut self.requests, &handle).map_err(Error::system("delete a connection"))?;
         }
-        Ok(())
+        self.forget_lists()
     }
 
-    /// Forgets all connections.
+    /// Empties the lists of `-m recent`.
+    fn forget_lists(&self) -> Result<(), Error> {
+        if !self.has_lists {
+            return Ok(());
+        }
+        let clear = || {
+            for list in fs::read_dir("/proc/thread-self/net/xt_recent")? {
+                fs::write(list?.path(), "/")?;
+            }
+            Ok::<(), io::Error>(())
+        };
+        match clear() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::system("empty a list")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets all connections and listed addresses.
     pub(super) fn forget_all(&mut self) -> Result<(), Error> {
         self.connections.clear();
-        connections::delete_all(&mut self.requests).map_err(Error::system("delete all connections"))
+        connections::delete_all(&mut self.requests).map_err(Error::system("delete all connections"))?;
+        self.forget_lists()
     }
 
     /// Sends a packet and tells what became of it. The connection it leaves stays.
@@ -230,6 +267,11 @@ impl Inside {
         }
         Ok(any)
     }
+}
+
+/// The nfacct objects that rules name.
+fn accounts(text: &str) -> BTreeSet<&str> {
+    text.split("--nfacct-name ").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect()
 }
 
 /// A socket that sends from this address with this mark. Routing rules look at the address of the socket, not
