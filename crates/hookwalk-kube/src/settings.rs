@@ -7,6 +7,8 @@ use hookwalk_parser::Rule;
 use hookwalk_parser::extensions::Target;
 use hookwalk_parser::types::{Family, InterfacePattern, MaskedAddress};
 
+use rustc_hash::FxHashSet;
+
 use crate::rules::{self, MARK_DROP, MARK_MASQ, SVC, SVL, TableView, Tables};
 
 /// How kube-proxy lays its rules out; it changed with these versions (`pkg/proxy/iptables/proxier.go`).
@@ -164,7 +166,7 @@ fn masquerading(nat: &TableView<'_>) -> (Option<Detector>, bool) {
             None => votes.push((detector, 1)),
         }
     };
-    let (mut with, mut without) = (0_usize, 0_usize);
+    let (mut with, mut without, mut neither) = (0_usize, 0_usize, 0_usize);
     for chain in nat.chains() {
         let name = chain.name.as_bytes();
         let prefix = rules::service_chain(name).map(|(prefix, _)| prefix);
@@ -182,23 +184,25 @@ fn masquerading(nat: &TableView<'_>) -> (Option<Detector>, bool) {
             _ => continue,
         }
         // Up to 1.21 what comes to an external IP is marked whatever it is; the jump behind that rule asks more.
-        let asks_more = |destination| {
-            let jumps = chain.rules.iter().filter(|rule| rules::host_destination(rule) == Some(destination));
-            jumps.into_iter().any(rules::asks_local_destination)
-        };
+        let asking = chain.rules.iter().filter(|rule| rules::asks_local_destination(rule));
+        let asking: FxHashSet<IpAddr> = asking.filter_map(rules::host_destination).collect();
+        let before = with + without;
         for rule in chain.rules.iter().filter(|rule| is_cluster_ip_mark(rule)) {
+            let is_external = rules::host_destination(rule).is_some_and(|ip| asking.contains(&ip));
             match detector_of(rule, true) {
                 Some(detector) => {
                     with += 1;
                     vote(Some(detector));
                 }
-                None if rules::host_destination(rule).is_some_and(asks_more) => {}
+                None if is_external => {}
                 None => without += 1,
             }
         }
+        // 1.22 marks for external IPs in the same chains: most of them have no such rule.
+        neither += usize::from(prefix == Some(SVC) && with + without == before);
     }
     let detector = votes.into_iter().max_by_key(|(_, count)| *count).map(|(detector, _)| detector);
-    (detector, without > with)
+    (detector, without > with + neither)
 }
 
 fn node_ports(nat: &TableView<'_>) -> NodePorts {

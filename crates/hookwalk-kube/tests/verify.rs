@@ -12,6 +12,7 @@ use hookwalk_engine::Host;
 use hookwalk_kube::finding::{Finding, Severity};
 use hookwalk_kube::objects::Objects;
 use hookwalk_kube::verify::{Options, Verifier};
+use hookwalk_kube::writer::{Config, KubeProxy, LocalDetector, Version};
 
 fn findings(text: &str, objects: &Objects, node: Option<&str>) -> Vec<Finding> {
     let options = Options { node: node.map(str::to_owned), ..Options::default() };
@@ -331,5 +332,42 @@ fn every_single_fault_is_found_and_named() {
         let named = named.unwrap_or_else(|| panic!("{}: not among\n{}", case.name, shown(&found)));
         assert!(named.place.is_some() && named.line.is_some(), "{}: {}", case.name, shown(&found));
         assert!(found.len() <= 6, "{}: one fault makes many findings\n{}", case.name, shown(&found));
+    }
+}
+
+/// What the project's own writer makes of a showcase, with every version and setting.
+#[test]
+fn what_the_writer_writes_is_as_asked() {
+    let (_, objects) = showcase();
+    let node = objects.nodes[0].clone();
+    let detectors = [
+        LocalDetector::None,
+        LocalDetector::Cidr("10.64.0.0/16".parse().unwrap()),
+        LocalDetector::Bridge("cni0".into()),
+        LocalDetector::InterfacePrefix("veth".into()),
+    ];
+    for version in Version::ALL {
+        for detector in &detectors {
+            for masquerade_all in [false, true] {
+                for large in [false, true] {
+                    let mut config = Config::new(version);
+                    config.node_name.clone_from(&node.name);
+                    config.node_ip = Some(node.addresses[0].address);
+                    config.local_detector = detector.clone();
+                    config.masquerade_all = masquerade_all;
+                    config.masquerade_bit = if large { 5 } else { 14 };
+                    if large {
+                        config.large_cluster_endpoints = 0;
+                    }
+                    config.nfacct = true;
+                    config.localhost_nodeports = large;
+                    let rules = KubeProxy::new(config).rules(&objects.services, &objects.slices);
+                    let place =
+                        format!("{version} {detector:?} masquerade all {masquerade_all}, large {large}");
+                    let found = findings(&rules.save(), &objects, Some(&node.name));
+                    assert!(found.is_empty(), "{place}:\n{}", shown(&found));
+                }
+            }
+        }
     }
 }
