@@ -8,6 +8,7 @@ use super::expect::Expected;
 use super::ports::Port;
 use crate::finding::{Finding, Severity};
 use crate::inventory::{AddressKind, Inventory, PortEntry};
+use crate::rules::SEP;
 use crate::settings::{Layout, Settings};
 use crate::vantage::{Answer, Part, Vantage, Way};
 
@@ -240,7 +241,9 @@ impl Doubt<'_> {
     /// Endpoints that another Service port's chain rewrote to.
     fn taken(&self, way: &Way) -> Option<Mismatch> {
         let sent = way.parts.iter().filter(|part| part.endpoint.is_some() && part.is_delivered());
-        sent.filter_map(|part| part.rule.as_ref()).find_map(|rule| {
+        // Where the address's own rule was met, the part names that one and not the one that rewrote.
+        let rewrote = |rule: &&RuleRef| rule.chain.as_bytes().starts_with(SEP.as_bytes());
+        sent.filter_map(|part| part.rule.as_ref()).filter(rewrote).find_map(|rule| {
             let has = |entry: &PortEntry| entry.endpoints.iter().any(|endpoint| endpoint.rule == *rule);
             if has(self.entry) {
                 return None;
