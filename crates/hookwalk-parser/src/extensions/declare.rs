@@ -22,12 +22,13 @@ macro_rules! extension {
                 &mut self,
                 option: &mut crate::syntax::Arguments<'_>,
             ) -> Result<bool, crate::syntax::ArgumentError> {
-                match std::str::from_utf8(option.name()).unwrap_or_default() {
-                    $( $option $(| $alias)* => self.$field = field!(read $kind option), )*
-                    _ => return Ok(false),
-                }
-                #[allow(unreachable_code, reason = "an extension without options has no arm above")]
-                Ok(true)
+                let name = option.name();
+                $( if name == $option.as_bytes() $(|| name == $alias.as_bytes())* {
+                    self.$field = field!(read $kind option);
+                    return Ok(true);
+                } )*
+                let _ = name;
+                Ok(false)
             }
 
             fn write(&self, out: &mut crate::syntax::OptionWriter) {

@@ -10,15 +10,6 @@ pub(super) fn options_from(start: &[u8]) -> impl Iterator<Item = &'static [u8]> 
     from.get(skip..count).unwrap_or_default().iter().copied()
 }
 
-/// The full name, when an option was read under one that is not what stands in the dump.
-pub(super) fn full(name: &[u8], written: &[u8]) -> Option<&'static [u8]> {
-    if name == written {
-        return None;
-    }
-    let at = OPTIONS.binary_search(&name).ok()?;
-    OPTIONS.get(at).copied()
-}
-
 /// Whether some extension has an option of this name.
 pub(super) fn all() -> &'static [&'static [u8]] {
     OPTIONS

@@ -68,6 +68,10 @@ impl Line<'_, '_> {
     fn append(&mut self, chain: Word, from: usize, is_cut: bool) {
         let chain = self.tables.chain_for_rule(&chain.text(self.bytes), chain.start, self.diagnostics);
         let Some(rule) = self.rule(from, is_cut) else { return };
+        if !self.has_list() {
+            self.tables.append(chain, rule, self.unresolved);
+            return;
+        }
         for rule in self.expanded(rule) {
             self.tables.append(chain, rule, self.unresolved);
         }

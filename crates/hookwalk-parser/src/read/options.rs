@@ -1,5 +1,5 @@
 use super::diagnostics::quote;
-use super::rule::{Line, Opened, Taker};
+use super::rule::{Line, Opened, Seen, Taker};
 use super::tables::Place;
 use super::unknown::{is_masked, is_template};
 use super::{abbreviation, similar};
@@ -21,7 +21,7 @@ impl<'l> Line<'l, '_> {
                 b"-j" | b"--jump" | b"-g" | b"--goto" => self.open_target(at, option, attached),
                 b"-c" | b"--set-counters" => self.set_counters(option),
                 b"-4" | b"-6" | b"--ipv4" | b"--ipv6" => self.only_family(option),
-                _ => self.option(at, option, negated),
+                _ => self.option(at, option, negated, name, attached),
             };
             // An option always moves on, also one that was refused.
             at = option + used.max(1);
@@ -51,12 +51,18 @@ impl<'l> Line<'l, '_> {
     }
 
     /// Offers an option to all that may take it; gives how many words it took.
-    fn option(&mut self, at: usize, option: usize, negated: bool) -> usize {
+    fn option(
+        &mut self,
+        at: usize,
+        option: usize,
+        negated: bool,
+        name: &'l [u8],
+        attached: Option<Word>,
+    ) -> usize {
         let bytes = self.bytes;
         let words: &'l [Word] = self.words.get(option..).unwrap_or_default();
-        let (name, attached) = self.split_option(option);
-        let arguments = Arguments::new(bytes, words, negated).named(name, attached);
-        if let Some(used) = self.take(at, option, arguments.named(name, attached)) {
+        let arguments = Arguments::new(bytes, words, negated).sharing(self.texts).named(name, attached);
+        if let Some(used) = self.take(at, option, arguments.named(name, attached), None) {
             return used;
         }
         if let Some(full) = self.unabbreviated(&arguments, attached) {
@@ -65,7 +71,7 @@ impl<'l> Line<'l, '_> {
                 b"--jump" | b"--goto" => return self.open_target_as(full == b"--goto", at, option, attached),
                 _ => {}
             }
-            if let Some(used) = self.take(at, option, arguments.named(full, attached)) {
+            if let Some(used) = self.take(at, option, arguments.named(full, attached), Some(full)) {
                 return used;
             }
         }
@@ -73,7 +79,15 @@ impl<'l> Line<'l, '_> {
     }
 
     /// Offers an option to all that may take it; none when none of them knows it.
-    fn take(&mut self, at: usize, option: usize, mut arguments: Arguments<'l>) -> Option<usize> {
+    ///
+    /// `full` is the option's name where the line abbreviates it.
+    fn take(
+        &mut self,
+        at: usize,
+        option: usize,
+        mut arguments: Arguments<'l>,
+        full: Option<&'static [u8]>,
+    ) -> Option<usize> {
         for index in (0..self.takers.len()).rev() {
             let Some(&taker) = self.takers.get(index) else { continue };
             if self.had(taker, arguments.name()) {
@@ -82,13 +96,13 @@ impl<'l> Line<'l, '_> {
             if taker == Taker::Base
                 && let Some(used) = self.address_list(option, &arguments)
             {
-                self.seen.push((taker, option, None));
+                self.note(taker, option, arguments.name(), full);
                 return Some(used);
             }
             match self.offer(taker, &mut arguments) {
                 Ok(false) => {}
                 Ok(true) => {
-                    self.note(taker, option, &arguments);
+                    self.note(taker, option, arguments.name(), full);
                     if taker == Taker::Base {
                         self.check_address(option, &arguments);
                         if let Some(end) = self.masked_interface(at, option, &arguments) {
@@ -100,7 +114,7 @@ impl<'l> Line<'l, '_> {
                 Err(error) => return Some(self.refused(taker, at, option, &arguments, error)),
             }
         }
-        self.implied_match(at, option, &mut arguments)
+        self.implied_match(at, option, &mut arguments, full)
     }
 
     /// How many words an option took; a value in its own word that it did not want is not understood.
@@ -160,19 +174,20 @@ impl<'l> Line<'l, '_> {
 
     /// Whether a taker had this option already.
     fn had(&self, taker: Taker, name: &[u8]) -> bool {
-        let same = |word: usize, full: Option<&'static [u8]>| {
-            short_name(full.unwrap_or_else(|| self.split_option(word).0)) == short_name(name)
-        };
-        self.seen.iter().any(|&(by, word, full)| by == taker && same(word, full))
+        let name = short_name(name);
+        self.seen.iter().any(|seen| {
+            let start = seen.start as usize;
+            let written = || self.bytes.get(start..start + seen.len).unwrap_or_default();
+            seen.by == taker && short_name(seen.full.unwrap_or_else(written)) == name
+        })
     }
 
-    fn note(&mut self, taker: Taker, option: usize, arguments: &Arguments<'_>) {
+    fn note(&mut self, by: Taker, option: usize, name: &[u8], full: Option<&'static [u8]>) {
         // `-m policy --next` starts a new element with the same options.
-        if arguments.name() == b"--next" {
-            self.seen.retain(|&(by, ..)| by != taker);
-        } else {
-            let full = abbreviation::full(arguments.name(), self.split_option(option).0);
-            self.seen.push((taker, option, full));
+        if name == b"--next" {
+            self.seen.retain(|seen| seen.by != by);
+        } else if let Some(word) = self.words.get(option) {
+            self.seen.push(Seen { by, start: word.start, len: name.len(), full });
         }
     }
 
@@ -188,13 +203,19 @@ impl<'l> Line<'l, '_> {
     }
 
     /// `-p tcp --dport 80` loads the match `tcp` by itself.
-    fn implied_match(&mut self, at: usize, option: usize, arguments: &mut Arguments<'_>) -> Option<usize> {
+    fn implied_match(
+        &mut self,
+        at: usize,
+        option: usize,
+        arguments: &mut Arguments<'_>,
+        full: Option<&'static [u8]>,
+    ) -> Option<usize> {
         let mut implied = self.implied()?;
         match implied.read(arguments) {
             Ok(false) => None,
             Ok(true) => {
                 let taker = self.push_match(implied, at);
-                self.note(taker, option, arguments);
+                self.note(taker, option, arguments.name(), full);
                 Some(self.used(taker, at, option, arguments))
             }
             Err(error) => {
@@ -214,7 +235,7 @@ impl<'l> Line<'l, '_> {
         };
         if let Some(old) = self.takers.iter().position(same_kind) {
             let old = self.takers.remove(old);
-            self.seen.retain(|&(by, ..)| by != old);
+            self.seen.retain(|seen| seen.by != old);
         }
         let taker = Taker::Match(self.matches.len());
         self.takers.push(taker);

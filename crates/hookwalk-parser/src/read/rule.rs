@@ -2,6 +2,7 @@ use super::diagnostics::Diagnostics;
 use super::tables::{Place, Tables};
 use crate::extensions::{Match, Target};
 use crate::syntax::{Word, split_words};
+use crate::types::texts::Texts;
 use crate::types::{MaskedAddress, Negatable, Text};
 use crate::{BaseMatches, Code, Counters, Rule, Span};
 
@@ -13,6 +14,7 @@ pub(super) struct RuleReader {
     takers: Vec<Taker>,
     seen: Vec<Seen>,
     matches: Vec<Match>,
+    texts: Texts,
 }
 
 /// What is known about a match of the rule beside its options; stands at the match's index.
@@ -31,8 +33,15 @@ pub(super) enum Taker {
     Target,
 }
 
-/// An option that a taker has had: the word index, and the full name where the word abbreviates it.
-pub(super) type Seen = (Taker, usize, Option<&'static [u8]>);
+/// An option that a taker has had: where its name stands in the line, and the full name where that
+/// abbreviates it.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) by: Taker,
+    pub(super) start: u32,
+    pub(super) len: usize,
+    pub(super) full: Option<&'static [u8]>,
+}
 
 /// A target that was not understood: its name and its words, from and to.
 pub(super) struct UnknownTarget {
@@ -52,12 +61,14 @@ pub(super) struct Line<'l, 'r> {
     /// What may take an option, the last opened last: the target, and of each kind of match the last
     /// one. There are fewer kinds than a hostile line has words.
     pub(super) takers: &'l mut Vec<Taker>,
-    /// The options that each taker has had, as word indexes.
+    /// The options that each taker has had.
     pub(super) seen: &'l mut Vec<Seen>,
     pub(super) tables: &'l mut Tables<'r>,
     pub(super) diagnostics: &'l mut Diagnostics,
     pub(super) base: BaseMatches,
+    /// A buffer that stays for the next line; a rule's own list is just as long as it must be.
     pub(super) matches: Vec<Match>,
+    pub(super) texts: &'l Texts,
     pub(super) target: Target,
     /// The word index of `-j` or `-g`.
     pub(super) target_at: Option<usize>,
@@ -98,8 +109,8 @@ impl RuleReader {
             tables,
             diagnostics,
             base: BaseMatches::default(),
-            // As long as it must be: the buffer stays for the next line.
-            matches: self.matches.drain(..).collect(),
+            matches: std::mem::take(&mut self.matches),
+            texts: &self.texts,
             target: Target::None,
             target_at: None,
             unknown_target: None,
@@ -135,14 +146,19 @@ impl Line<'_, '_> {
             span: self.span(),
             counters: self.counters,
             base: self.base,
-            matches: std::mem::take(&mut self.matches),
+            matches: self.matches.drain(..).collect(),
             target: std::mem::replace(&mut self.target, Target::None),
         })
     }
 
+    /// Whether the rule has a list of addresses, which makes several.
+    pub(super) fn has_list(&self) -> bool {
+        !self.sources.is_empty() || !self.destinations.is_empty()
+    }
+
     /// A list of addresses loads as one rule for each of them, sources outside, destinations inside.
     pub(super) fn expanded(&mut self, rule: Rule) -> Vec<Rule> {
-        if self.sources.is_empty() && self.destinations.is_empty() {
+        if !self.has_list() {
             return vec![rule];
         }
         let options = |list: &[MaskedAddress], single| match list {

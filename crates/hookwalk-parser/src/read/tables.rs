@@ -431,13 +431,16 @@ impl<'r> Tables<'r> {
 
     /// The open table; lines under no header open one without.
     pub(super) fn current(&mut self) -> &mut OpenTable {
-        let fresh = if self.open.is_none() {
-            let name = self.told_table.clone().or_else(|| self.reader.table.clone()).unwrap_or_default();
-            Some(OpenTable::new(self.new_table(name, None, TableEnd::Fragment)))
-        } else {
-            None
-        };
-        self.open.get_or_insert_with(|| fresh.unwrap_or_else(|| OpenTable::new(Table::empty())))
+        if self.open.is_none() {
+            self.open_fragment();
+        }
+        self.open.get_or_insert_with(|| OpenTable::new(Table::empty()))
+    }
+
+    #[cold]
+    fn open_fragment(&mut self) {
+        let name = self.told_table.clone().or_else(|| self.reader.table.clone()).unwrap_or_default();
+        self.open = Some(OpenTable::new(self.new_table(name, None, TableEnd::Fragment)));
     }
 
     fn new_table(&self, name: Text, line: Option<u32>, end: TableEnd) -> Table {

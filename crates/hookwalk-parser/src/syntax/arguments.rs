@@ -1,5 +1,6 @@
 use crate::syntax::{Value, Word, value};
 use crate::types::address::WithHostBits;
+use crate::types::texts::Texts;
 use crate::types::{MaskedAddress, Negatable, Text};
 
 /// One option of a rule and the words behind it, offered to an extension that may take it.
@@ -13,6 +14,8 @@ pub(crate) struct Arguments<'l> {
     name: Option<&'l [u8]>,
     /// The value that stands in the option's own word: `--dport=80`, `-ptcp`.
     attached: Option<Word>,
+    /// Where texts are shared.
+    texts: Option<&'l Texts>,
 }
 
 /// An option was recognised, and something about it was wrong.
@@ -35,13 +38,17 @@ pub(crate) enum Problem {
 
 impl<'l> Arguments<'l> {
     pub(crate) fn new(line: &'l [u8], words: &'l [Word], negated: bool) -> Self {
-        Arguments { line, words, negated, used: 1, name: None, attached: None }
+        Arguments { line, words, negated, used: 1, name: None, attached: None, texts: None }
+    }
+
+    /// The same, with texts that share their memory.
+    pub(crate) fn sharing(self, texts: &'l Texts) -> Self {
+        Arguments { texts: Some(texts), ..self }
     }
 
     /// The same, read under another name; `attached` is a value that stands in the option's own word.
     pub(crate) fn named(&self, name: &'l [u8], attached: Option<Word>) -> Self {
-        let Arguments { line, words, negated, .. } = *self;
-        Arguments { line, words, negated, used: 1, name: Some(name), attached }
+        Arguments { used: 1, name: Some(name), attached, ..*self }
     }
 
     /// The option as it is written.
@@ -122,7 +129,8 @@ impl<'l> Arguments<'l> {
     /// One more word behind the first.
     pub(crate) fn next_text(&mut self) -> Result<Text, ArgumentError> {
         let word = self.next_word("a value")?;
-        Ok(Text::from(&*word.text(self.line)))
+        let text = word.text(self.line);
+        Ok(self.texts.map_or_else(|| Text::from(&*text), |texts| texts.text(&text)))
     }
 
     /// The word that a call of [`next`](Self::next) would read.
