@@ -66,6 +66,22 @@ pub struct Table {
 }
 
 impl Table {
+    /// Whether this is one of the chains that the kernel itself enters.
+    pub fn is_builtin(&self, chain: &[u8]) -> bool {
+        self.builtin_chains().contains(&chain)
+    }
+
+    /// The chains that the kernel itself enters, in the order iptables-save prints them; all five
+    /// where the table is not known.
+    pub fn builtin_chains(&self) -> &'static [&'static [u8]] {
+        match self.name.as_bytes() {
+            b"filter" | b"security" => &[b"INPUT", b"FORWARD", b"OUTPUT"],
+            b"nat" => &[b"PREROUTING", b"INPUT", b"OUTPUT", b"POSTROUTING"],
+            b"raw" => &[b"PREROUTING", b"OUTPUT"],
+            _ => &[b"PREROUTING", b"INPUT", b"FORWARD", b"OUTPUT", b"POSTROUTING"],
+        }
+    }
+
     /// The chain of this name.
     pub fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)

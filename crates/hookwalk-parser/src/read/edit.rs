@@ -1,6 +1,7 @@
 //! What commands other than `-A` do to a table: `-I`, `-D`, `-R`, `-F`, `-X`, `-E`.
 
-use super::tables::{OpenTable, Place, Tables};
+use super::open_table::{OpenTable, Place};
+use super::tables::Tables;
 use crate::Rule;
 use crate::extensions::Target;
 use crate::types::Text;

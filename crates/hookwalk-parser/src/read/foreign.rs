@@ -1,7 +1,7 @@
 //! What stands around a dump in files and mails: prompts and their commands, error messages of the
 //! tools, line numbers, marks of quotation, and the text of `nft`.
 
-use super::tables::Origin;
+use super::origin::Origin;
 use crate::Backend;
 use crate::types::Family;
 

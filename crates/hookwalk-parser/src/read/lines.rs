@@ -4,8 +4,9 @@ use super::Reader;
 use super::diagnostics::{Diagnostics, quote};
 use super::foreign::{self, Nft, Prompt};
 use super::listing::Listing;
+use super::origin::Origin;
 use super::rule::RuleReader;
-use super::tables::{Origin, Tables};
+use super::tables::Tables;
 use crate::syntax::value;
 use crate::{Code, Counters, Dump, Span, TableEnd};
 

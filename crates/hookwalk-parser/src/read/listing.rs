@@ -2,7 +2,8 @@
 
 use super::diagnostics::{Diagnostics, quote};
 use super::listed;
-use super::tables::{Place, Tables};
+use super::open_table::Place;
+use super::tables::Tables;
 use crate::extensions::{Match, Target, UnknownPart};
 use crate::syntax::value;
 use crate::types::{Family, InterfacePattern, MaskedAddress, Negatable, Protocol, Text};

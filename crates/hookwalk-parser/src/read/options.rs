@@ -1,6 +1,6 @@
 use super::diagnostics::quote;
+use super::open_table::Place;
 use super::rule::{Line, Opened, Seen, Taker};
-use super::tables::Place;
 use super::unknown::{is_masked, is_template};
 use super::{abbreviation, similar};
 use crate::extensions::{Extension, Match, Target};

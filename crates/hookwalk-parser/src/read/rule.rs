@@ -1,5 +1,6 @@
 use super::diagnostics::Diagnostics;
-use super::tables::{Place, Tables};
+use super::open_table::Place;
+use super::tables::Tables;
 use crate::extensions::{Match, Target};
 use crate::syntax::{Word, split_words};
 use crate::types::texts::Texts;

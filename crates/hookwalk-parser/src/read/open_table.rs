@@ -1,0 +1,193 @@
+use rustc_hash::FxHashMap;
+
+use super::diagnostics::{Diagnostics, quote};
+use super::similar;
+use crate::extensions::Target;
+use crate::types::Text;
+use crate::{Chain, Code, Gap, Rule, Span, Table, TableEnd};
+
+/// Where a name stands that was no chain when it was read.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) span: Span,
+    /// In its line, from 1.
+    pub(super) column: u32,
+}
+
+/// A table whose end has not been seen.
+pub(super) struct OpenTable {
+    pub(super) table: Table,
+    pub(super) by_name: FxHashMap<Text, usize>,
+    /// Rules of one chain stand together in a dump: they are gathered here and moved to their chain
+    /// in one step, so that each chain's memory fits its rules.
+    pub(super) run: Vec<Rule>,
+    pub(super) run_chain: usize,
+    /// Whether chains got their rules in the order of their declaration, as iptables-save writes them.
+    pub(super) in_order: bool,
+    /// Whether any chain has got a rule.
+    pub(super) has_rules: bool,
+    /// Rules that jump to what was no chain when they were read: where the rule's line starts, and
+    /// where in it the name stands.
+    pub(super) unresolved: FxHashMap<u32, Place>,
+    /// The first line lost since the last rule: it may have been a rule of that one's chain, of the
+    /// next one's, or of one between.
+    pub(super) lost: Option<u32>,
+    /// Chains that `-X` took away; they leave when the table ends.
+    pub(super) deleted: Vec<usize>,
+    /// A line was lost, and the table had no chain.
+    pub(super) lost_before_chains: bool,
+    /// Which of the tables read before this one goes on with, and from which line.
+    pub(super) goes_on: Option<(usize, u32)>,
+}
+
+impl OpenTable {
+    pub(super) fn new(table: Table) -> Self {
+        OpenTable {
+            table,
+            by_name: FxHashMap::default(),
+            run: Vec::new(),
+            run_chain: 0,
+            in_order: true,
+            has_rules: false,
+            unresolved: FxHashMap::default(),
+            lost: None,
+            deleted: Vec::new(),
+            lost_before_chains: false,
+            goes_on: None,
+        }
+    }
+
+    pub(super) fn note_unresolved(&mut self, rule: &Rule, unresolved: Option<Place>) {
+        if let Some(place) = unresolved {
+            self.unresolved.insert(rule.span.start, place);
+        }
+    }
+
+    pub(super) fn add_chain(&mut self, name: Text) -> usize {
+        let at = self.table.chains.len();
+        self.by_name.insert(name.clone(), at);
+        let (rules, gaps) = (Vec::new(), Vec::new());
+        self.table.chains.push(Chain { name, line: None, policy: None, counters: None, rules, gaps });
+        at
+    }
+
+    /// Marks where the lost line may have held a rule, now that the chain of the next rule is known:
+    /// iptables-save writes rules in the order of the chains, and where they stand in another order
+    /// any two chains may be next to each other.
+    pub(super) fn settle_lost(&mut self, next: usize) {
+        let Some(line) = self.lost.take() else { return };
+        let last = next.min(self.table.chains.len().saturating_sub(1));
+        let range =
+            if self.run_chain <= last { self.run_chain..=last } else { self.run_chain..=self.run_chain };
+        for chain in self.table.chains.get_mut(range).unwrap_or_default() {
+            chain.lose(line);
+        }
+        if next < self.run_chain
+            && let Some(chain) = self.table.chains.get_mut(next)
+        {
+            chain.lose(line);
+        }
+        self.lost_before_chains |= self.table.chains.is_empty();
+    }
+
+    pub(super) fn empty_chain(&mut self, name: &[u8]) {
+        self.flush_run();
+        let Some(&at) = self.by_name.get(name) else { return };
+        if let Some(chain) = self.table.chains.get_mut(at) {
+            chain.rules.clear();
+            chain.gaps.clear();
+        }
+    }
+
+    pub(super) fn check_name(&self, name: &[u8], diagnostics: &mut Diagnostics) {
+        const LONGEST: usize = 28;
+        if name.len() > LONGEST && !self.by_name.contains_key(name) {
+            diagnostics.here(Code::LongChainName, 0, 0, || {
+                format!("chain name {} has {} bytes: iptables takes {LONGEST}", quote(name), name.len())
+            });
+        }
+    }
+
+    pub(super) fn flush_run(&mut self) {
+        if self.run.is_empty() {
+            return;
+        }
+        if let Some(chain) = self.table.chains.get_mut(self.run_chain) {
+            // A long run moves as it is, so that the rules of a large dump are never there twice.
+            const LONG: usize = 4096;
+            if chain.rules.is_empty() && self.run.len() >= LONG {
+                chain.rules = std::mem::take(&mut self.run);
+                chain.rules.shrink_to_fit();
+                return;
+            }
+            if chain.rules.is_empty() {
+                chain.rules.reserve_exact(self.run.len());
+            }
+            chain.rules.append(&mut self.run);
+        }
+    }
+
+    /// Settles `-j NAME` where NAME was no chain yet: the chain may have come later, and else it is
+    /// either missing or a target that is not known.
+    pub(super) fn resolve_targets(&mut self, guesses: &mut usize, diagnostics: &mut Diagnostics) {
+        let mut unresolved = std::mem::take(&mut self.unresolved);
+        if unresolved.is_empty() || self.table.end == TableEnd::Fragment {
+            return;
+        }
+        for rule in self.table.chains.iter().flat_map(|chain| &chain.rules) {
+            let (Target::Jump(name) | Target::Goto(name)) = &rule.target else { continue };
+            let start = rule.span.start;
+            let Some(Place { span, column }) = unresolved.remove(&start) else { continue };
+            if self.by_name.contains_key(name.as_bytes()) {
+                continue;
+            }
+            diagnostics.in_line(Code::MissingChain, rule.line, column, span, || {
+                format!("the table has no chain {}", quote(name.as_bytes()))
+            });
+            let chains = &self.table.chains;
+            if let Some(left) = guesses.checked_sub(chains.len()) {
+                *guesses = left;
+                let near = |chain: &&Chain| similar::is_near(name.as_bytes(), chain.name.as_bytes());
+                let near = chains.iter().find(near).map(|chain| chain.name.as_bytes());
+                diagnostics.help(near.map(|near| format!("did you mean {}?", quote(near))));
+            }
+        }
+    }
+
+    /// A cut table may lack rules of the chain it was cut in and of all behind it: iptables-save
+    /// writes rules in the order of the chains. In any other order, every chain may lack some.
+    pub(super) fn report_missing_commit(&mut self, diagnostics: &mut Diagnostics) {
+        let line = diagnostics.line;
+        let name = self.table.name.as_bytes();
+        diagnostics.at_line(Code::MissingCommit, line, Span::default(), || {
+            format!("table {} has no `COMMIT`: the dump may be cut here", quote(name))
+        });
+        let first = if self.in_order { self.run_chain } else { 0 };
+        for chain in self.table.chains.iter_mut().skip(first) {
+            chain.lose(line);
+        }
+    }
+}
+
+impl Chain {
+    /// Notes that text is missing behind the rules read so far.
+    pub(super) fn lose(&mut self, line: u32) {
+        let after = self.rules.len();
+        if self.gaps.last().is_none_or(|gap| gap.after != after) {
+            self.gaps.push(Gap { after, line });
+        }
+    }
+}
+
+impl Table {
+    /// The line of its header, or of the first thing in it.
+    pub(super) fn first_line(&self) -> u32 {
+        let first = |c: &Chain| c.line.into_iter().chain(c.rules.first().map(|rule| rule.line)).min();
+        self.line.or_else(|| self.chains.iter().filter_map(first).min()).unwrap_or(1)
+    }
+
+    pub(super) fn empty() -> Table {
+        let end = TableEnd::Fragment;
+        Table { name: Text::default(), line: None, family: None, backend: None, chains: Vec::new(), end }
+    }
+}
