@@ -291,6 +291,36 @@ pub(crate) struct PacketArguments {
     /// Length in bytes
     #[arg(long, value_name = "N")]
     pub(crate) length: Option<u16>,
+    /// Identifier of an ICMP request or its answer
+    #[arg(long, value_name = "N")]
+    pub(crate) icmp_id: Option<u16>,
+    /// Fragment offset in units of 8 bytes
+    #[arg(long, value_name = "N")]
+    pub(crate) frag_off: Option<u16>,
+    /// More fragments follow
+    #[arg(long)]
+    pub(crate) mf: bool,
+    /// User id of the sending socket
+    #[arg(long, value_name = "N")]
+    pub(crate) uid: Option<u32>,
+    /// Group id of the sending socket
+    #[arg(long, value_name = "N")]
+    pub(crate) gid: Option<u32>,
+    /// Source MAC address
+    #[arg(long, value_name = "MAC")]
+    pub(crate) mac: Option<String>,
+    /// The bridge port it came in by
+    #[arg(long, value_name = "IFACE")]
+    pub(crate) physdev_in: Option<String>,
+    /// The bridge port it leaves by
+    #[arg(long, value_name = "IFACE")]
+    pub(crate) physdev_out: Option<String>,
+    /// The mark of its connection, decimal or 0x
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub(crate) connmark: Option<u32>,
+    /// When it comes, in seconds of Unix time
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) at: Option<u64>,
     /// Draw one outcome by the exact weights
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,

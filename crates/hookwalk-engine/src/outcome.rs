@@ -115,6 +115,8 @@ pub struct Outcome {
     pub masquerade: bool,
     /// Whether a hash picked the address of a range that it was rewritten to.
     pub by_hash: bool,
+    /// Whether that hash picks this outcome's address on a little-endian machine, where that can be told.
+    pub picked: Option<bool>,
     /// The entry of the connection tracking table that the packet belongs to: the index of its file and
     /// its line there.
     pub connection: Option<(usize, u32)>,

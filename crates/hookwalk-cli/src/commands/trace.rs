@@ -136,6 +136,16 @@ fn packet(arguments: &PacketArguments) -> PacketReport {
         ttl: arguments.ttl,
         tos: arguments.tos,
         length: arguments.length,
+        icmp_id: arguments.icmp_id,
+        frag_off: arguments.frag_off,
+        mf: arguments.mf.then_some(true),
+        uid: arguments.uid,
+        gid: arguments.gid,
+        mac: arguments.mac.clone(),
+        physdev_in: arguments.physdev_in.clone(),
+        physdev_out: arguments.physdev_out.clone(),
+        connmark: arguments.connmark,
+        at: arguments.at,
         ..PacketReport::default()
     }
 }

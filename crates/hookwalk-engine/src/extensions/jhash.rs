@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 const INITIAL: u32 = 0xdead_beef;
 
 /// The hash of some words, at most four as addresses have.
-pub(super) fn words(words: &[u32], seed: u32) -> u32 {
+pub(crate) fn words(words: &[u32], seed: u32) -> u32 {
     let length = u32::try_from(words.len()).unwrap_or(0);
     // One word is hashed by a function of its own, which comes to the same but for the words not there.
     let start = INITIAL.wrapping_add(length << 2).wrapping_add(seed);

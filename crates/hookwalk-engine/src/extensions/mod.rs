@@ -27,7 +27,7 @@ mod icmp;
 mod icmp6;
 mod ipcomp;
 mod iprange;
-mod jhash;
+pub(crate) mod jhash;
 mod length;
 mod limit;
 mod mac;

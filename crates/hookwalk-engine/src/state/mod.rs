@@ -64,6 +64,8 @@ pub(crate) struct State {
     pub(crate) masquerade: bool,
     /// A hash picked the address that NAT rewrote to.
     pub(crate) by_hash: bool,
+    /// Whether the hash picks this one, where that can be told.
+    pub(crate) picked: Option<bool>,
     pub(crate) dnat_by: Option<RuleId>,
     pub(crate) snat_by: Option<RuleId>,
     /// How often an address, port or mark has changed: a part that cannot be judged may hold for one

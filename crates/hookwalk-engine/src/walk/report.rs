@@ -112,6 +112,7 @@ impl Way<'_> {
             snat: state.snat,
             masquerade: state.masquerade,
             by_hash: state.by_hash,
+            picked: state.picked,
             reject_with: end.reject_with,
             connection: self.connection_of(state).and_then(|c| self.table.get(c.entry?)?.line),
             matched_rules: Some(Vec::new()),

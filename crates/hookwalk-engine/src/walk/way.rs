@@ -187,6 +187,7 @@ impl Way<'_> {
             snat: false,
             masquerade: false,
             by_hash: false,
+            picked: None,
             dnat_by: None,
             snat_by: None,
             rewrites: 0,

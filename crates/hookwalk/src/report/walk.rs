@@ -89,6 +89,9 @@ pub struct OutcomeReport {
     /// `hash` where a hash of the packet picked the address that it was rewritten to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'static str>,
+    /// Whether the hash picks this outcome's address on a little-endian machine, where that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picked: Option<bool>,
     /// The line of the connection tracking table that the packet belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conntrack: Option<ConnectionRefReport>,
@@ -240,6 +243,7 @@ impl OutcomeReport {
             snat: outcome.snat,
             masquerade: outcome.masquerade,
             by: outcome.by_hash.then_some("hash"),
+            picked: outcome.picked,
             conntrack: outcome.connection.map(|(file, line)| ConnectionRefReport { file, line }),
             reject_with: outcome.reject_with.map(|with| with.to_string()),
             matched_rules: matched.map(rules),
