@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use hookwalk::{Dump, Engine, Host, Packet};
+
 /// A dump of `services` services with `endpoints` endpoints each, as iptables-save prints what
 /// kube-proxy 1.30 writes for cluster IPs: nat and filter, comments, exact probabilities.
 ///
@@ -67,6 +69,25 @@ pub fn kube_dump(services: usize, endpoints: usize) -> String {
 #[must_use]
 pub fn cluster_ip(service: usize) -> String {
     format!("10.96.{}.{}", service / 250, service % 250 + 1)
+}
+
+/// An engine on a node with one address.
+#[must_use]
+pub fn engine(dump: Dump) -> Engine {
+    Engine::new(vec![dump], Host::default().with_node_address([192, 168, 50, 10].into()))
+}
+
+/// The first packet of a connection from a Pod to a service of [`kube_dump`].
+#[must_use]
+pub fn packet(service: usize) -> Packet {
+    let third = u8::try_from(service / 250).unwrap_or(u8::MAX);
+    let fourth = u8::try_from(service % 250 + 1).unwrap_or(u8::MAX);
+    let packet = Packet::new([10, 128, 0, 77].into(), [10, 96, third, fourth].into());
+    let packet = packet.source_port(40000).destination_port(80);
+    match hookwalk::InterfaceName::new(b"cni0") {
+        Some(name) => packet.arriving_by(name),
+        None => packet,
+    }
 }
 
 /// The probability as the kernel keeps it: the nearest 2^31th.

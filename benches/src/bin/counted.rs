@@ -1,0 +1,39 @@
+//! Fixed work whose instructions are counted: `counted parse|compile|walk|linear|trace TIMES`.
+//! `benches/counts` runs it under callgrind.
+#![expect(clippy::expect_used, reason = "a measurement says what is wrong by failing")]
+
+use std::hint::black_box;
+
+use hookwalk::parse;
+use hookwalk_benches::{engine, kube_dump, packet};
+
+const SERVICES: usize = 500;
+const ENDPOINTS: usize = 5;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().expect("what to do");
+    let times: usize = arguments.next().map_or(1, |text| text.parse().expect("a number"));
+    let text = kube_dump(SERVICES, ENDPOINTS);
+    match what.as_str() {
+        "parse" => {
+            for _ in 0..times {
+                black_box(parse(text.clone()));
+            }
+        }
+        "compile" => {
+            let dump = parse(text);
+            for _ in 0..times {
+                black_box(engine(dump.clone()));
+            }
+        }
+        "walk" | "linear" => {
+            let engine = engine(parse(text));
+            let engine = if what == "linear" { engine.without_index() } else { engine };
+            for time in 0..times {
+                black_box(engine.walk(&packet(time % SERVICES)).expect("one family"));
+            }
+        }
+        other => panic!("`{other}` is nothing to count: expected parse, compile, walk or linear"),
+    }
+}
