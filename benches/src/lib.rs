@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hookwalk::{Dump, Engine, Host, Packet};
+use hookwalk::{CompactWalk, Dump, Engine, Host, Packet};
 
 /// A dump of `services` services with `endpoints` endpoints each, as iptables-save prints what
 /// kube-proxy 1.30 writes for cluster IPs: nat and filter, comments, exact probabilities.
@@ -88,6 +88,23 @@ pub fn packet(service: usize) -> Packet {
         Some(name) => packet.arriving_by(name),
         None => packet,
     }
+}
+
+/// Looks at every outcome of a walk: its weight, where it goes, and each rule on its way.
+///
+/// # Panics
+/// When the walk has no certain outcomes.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a measurement says what is wrong by failing")]
+pub fn summed(walk: &CompactWalk<'_>) -> usize {
+    let outcomes = walk.certain().expect("nothing is unknown");
+    outcomes
+        .map(|outcome| {
+            usize::from(!outcome.probability().is_zero())
+                + usize::from(outcome.dport().unwrap_or(0))
+                + outcome.rules().count()
+        })
+        .sum()
 }
 
 /// The probability as the kernel keeps it: the nearest 2^31th.

@@ -1,11 +1,11 @@
-//! Fixed work whose instructions are counted: `counted parse|compile|walk|linear|trace TIMES`.
+//! Fixed work whose instructions are counted: `counted parse|compile|walk|linear|named TIMES`.
 //! `benches/counts` runs it under callgrind.
-#![expect(clippy::expect_used, reason = "a measurement says what is wrong by failing")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a measurement says what is wrong by failing")]
 
 use std::hint::black_box;
 
 use hookwalk::parse;
-use hookwalk_benches::{engine, kube_dump, packet};
+use hookwalk_benches::{engine, kube_dump, packet, summed};
 
 const SERVICES: usize = 500;
 const ENDPOINTS: usize = 5;
@@ -30,10 +30,18 @@ fn main() {
         "walk" | "linear" => {
             let engine = engine(parse(text));
             let engine = if what == "linear" { engine.without_index() } else { engine };
+            let mut walker = engine.walker();
+            for time in 0..times {
+                let packet = packet(time % SERVICES);
+                black_box(summed(&walker.walk(&packet).expect("one family")));
+            }
+        }
+        "named" => {
+            let engine = engine(parse(text));
             for time in 0..times {
                 black_box(engine.walk(&packet(time % SERVICES)).expect("one family"));
             }
         }
-        other => panic!("`{other}` is nothing to count: expected parse, compile, walk or linear"),
+        other => panic!("`{other}` is nothing to count: expected parse, compile, walk, linear or named"),
     }
 }

@@ -40,6 +40,7 @@ mod question;
 mod session;
 mod state;
 mod walk;
+mod walker;
 
 pub use engine::{Engine, WalkError};
 pub use host::{
@@ -54,3 +55,4 @@ pub use problem::{Problem, Site};
 pub use program::{Hook, TableName};
 pub use session::Simulator;
 pub use walk::Limits;
+pub use walker::{CompactOutcome, CompactRule, CompactWalk, Walker};

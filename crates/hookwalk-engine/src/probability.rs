@@ -16,15 +16,40 @@ use num_bigint::BigUint;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Probability {
-    numerator: BigUint,
+    numerator: Numerator,
     draws: u32,
+}
+
+/// Four draws fit 128 bits, which is what a packet meets as a rule, and need no memory of their own.
+#[derive(Clone, Debug)]
+enum Numerator {
+    Small(u128),
+    Big(BigUint),
+}
+
+impl Numerator {
+    fn to_big(&self) -> BigUint {
+        match self {
+            Numerator::Small(small) => BigUint::from(*small),
+            Numerator::Big(big) => big.clone(),
+        }
+    }
+
+    fn times(&self, factor: u128) -> Numerator {
+        if let Numerator::Small(small) = self
+            && let Some(product) = small.checked_mul(factor)
+        {
+            return Numerator::Small(product);
+        }
+        Numerator::Big(self.to_big() * factor)
+    }
 }
 
 impl Probability {
     /// Certainty, without a draw.
-    pub const ONE: Probability = Probability { numerator: BigUint::ONE, draws: 0 };
+    pub const ONE: Probability = Probability { numerator: Numerator::Small(1), draws: 0 };
     /// Impossibility, without a draw.
-    pub const ZERO: Probability = Probability { numerator: BigUint::ZERO, draws: 0 };
+    pub const ZERO: Probability = Probability { numerator: Numerator::Small(0), draws: 0 };
 
     /// How many bits the kernel draws.
     const BITS: u32 = 31;
@@ -32,7 +57,7 @@ impl Probability {
     /// The probability that this comes to pass and then a draw falls below `numerator` of 2^31.
     #[must_use]
     pub fn draw(&self, numerator: u32) -> Self {
-        Probability { numerator: &self.numerator * numerator, draws: self.draws + 1 }
+        Probability { numerator: self.numerator.times(numerator.into()), draws: self.draws + 1 }
     }
 
     /// The probability that this comes to pass and then a draw does not fall below `numerator` of 2^31.
@@ -45,49 +70,77 @@ impl Probability {
     /// values. Kept as of two draws.
     #[must_use]
     pub fn share(&self, share: u64) -> Self {
-        Probability { numerator: (&self.numerator * share) << 30_u32, draws: self.draws + 2 }
+        Probability { numerator: self.numerator.times(u128::from(share) << 30), draws: self.draws + 2 }
     }
 
     /// The probability that both come to pass, when one does not depend on the other.
     #[must_use]
     pub fn times(&self, other: &Probability) -> Self {
-        Probability { numerator: &self.numerator * &other.numerator, draws: self.draws + other.draws }
+        let numerator = match (&self.numerator, &other.numerator) {
+            (numerator, Numerator::Small(factor)) | (Numerator::Small(factor), numerator) => {
+                numerator.times(*factor)
+            }
+            (Numerator::Big(one), Numerator::Big(other)) => Numerator::Big(one * other),
+        };
+        Probability { numerator, draws: self.draws + other.draws }
     }
 
     /// The same, with as few draws in the denominator as it takes.
     #[must_use]
     pub fn reduced(self) -> Self {
-        let zeros = self.numerator.trailing_zeros().unwrap_or(0) / u64::from(Self::BITS);
-        let fewer = self.draws.min(u32::try_from(zeros).unwrap_or(u32::MAX));
-        Probability {
-            numerator: self.numerator >> (u64::from(fewer) * u64::from(Self::BITS)),
-            draws: self.draws - fewer,
-        }
+        let zeros = match &self.numerator {
+            Numerator::Small(0) => 0,
+            Numerator::Small(small) => u64::from(small.trailing_zeros()),
+            Numerator::Big(big) => big.trailing_zeros().unwrap_or(0),
+        };
+        let fewer = self.draws.min(u32::try_from(zeros / u64::from(Self::BITS)).unwrap_or(u32::MAX));
+        let bits = u64::from(fewer) * u64::from(Self::BITS);
+        let numerator = match self.numerator {
+            Numerator::Small(small) => Numerator::Small(small >> bits),
+            Numerator::Big(big) => Numerator::Big(big >> bits),
+        };
+        Probability { numerator, draws: self.draws - fewer }
     }
 
     /// The sum of two.
     #[must_use]
     pub fn plus(&self, other: &Probability) -> Self {
         let draws = self.draws.max(other.draws);
-        Probability { numerator: self.scaled(draws) + other.scaled(draws), draws }
+        let sum = |one: Option<u128>, other: Option<u128>| one?.checked_add(other?);
+        let numerator = match sum(self.small_scaled(draws), other.small_scaled(draws)) {
+            Some(sum) => Numerator::Small(sum),
+            None => Numerator::Big(self.scaled(draws) + other.scaled(draws)),
+        };
+        Probability { numerator, draws }
     }
 
     /// What is missing to certainty.
     #[must_use]
     pub fn complement(&self) -> Self {
-        let one = Probability::ONE.scaled(self.draws);
-        let numerator = if self.numerator > one { BigUint::ZERO } else { one - &self.numerator };
+        let numerator = match (Probability::ONE.small_scaled(self.draws), &self.numerator) {
+            (Some(one), Numerator::Small(small)) => Numerator::Small(one.saturating_sub(*small)),
+            _ => {
+                let (one, own) = (Probability::ONE.scaled(self.draws), self.numerator.to_big());
+                Numerator::Big(if own > one { BigUint::ZERO } else { one - own })
+            }
+        };
         Probability { numerator, draws: self.draws }
     }
 
     /// Whether it cannot come to pass.
     pub fn is_zero(&self) -> bool {
-        self.numerator == BigUint::ZERO
+        match &self.numerator {
+            Numerator::Small(small) => *small == 0,
+            Numerator::Big(big) => *big == BigUint::ZERO,
+        }
     }
 
     /// The numerator in decimal.
     pub fn numerator(&self) -> String {
-        self.numerator.to_string()
+        match &self.numerator {
+            Numerator::Small(small) => small.to_string(),
+            Numerator::Big(big) => big.to_string(),
+        }
     }
 
     /// How many draws the denominator counts.
@@ -98,9 +151,16 @@ impl Probability {
     /// The nearest `f64`, for showing.
     pub fn to_f64(&self) -> f64 {
         // The 64 leading bits are more than an f64 holds; powers of two are exact.
-        let bits = self.numerator.bits();
-        let shift = bits.saturating_sub(64);
-        let leading = (&self.numerator >> shift).iter_u64_digits().next().unwrap_or(0);
+        let (shift, leading) = match &self.numerator {
+            Numerator::Small(small) => {
+                let shift = u64::from(64_u32.saturating_sub(small.leading_zeros()));
+                (shift, u64::try_from(small >> shift).unwrap_or(u64::MAX))
+            }
+            Numerator::Big(big) => {
+                let shift = big.bits().saturating_sub(64);
+                (shift, (big >> shift).iter_u64_digits().next().unwrap_or(0))
+            }
+        };
         let exponent =
             i64::try_from(shift).unwrap_or(i64::MAX) - i64::from(self.draws) * i64::from(Self::BITS);
         #[expect(clippy::cast_precision_loss, reason = "the value is for showing")]
@@ -109,7 +169,14 @@ impl Probability {
     }
 
     fn scaled(&self, draws: u32) -> BigUint {
-        &self.numerator << (u64::from(draws - self.draws) * u64::from(Self::BITS))
+        self.numerator.to_big() << (u64::from(draws - self.draws) * u64::from(Self::BITS))
+    }
+
+    /// The same where it fits.
+    fn small_scaled(&self, draws: u32) -> Option<u128> {
+        let Numerator::Small(small) = self.numerator else { return None };
+        let bits = (draws - self.draws).checked_mul(Self::BITS)?;
+        (small == 0 || bits <= small.leading_zeros()).then(|| small.checked_shl(bits).unwrap_or(0))
     }
 }
 
@@ -133,7 +200,7 @@ impl Lot {
         }
         // The first bits are the same whatever the length, so that one number is compared with all.
         number >>= bits.div_ceil(64) * 64 - bits;
-        number < probability.numerator
+        number < probability.numerator.to_big()
     }
 }
 
@@ -149,7 +216,10 @@ pub(crate) fn splitmix64(state: &mut u64) -> u64 {
 impl PartialEq for Probability {
     fn eq(&self, other: &Self) -> bool {
         let draws = self.draws.max(other.draws);
-        self.scaled(draws) == other.scaled(draws)
+        match (self.small_scaled(draws), other.small_scaled(draws)) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.scaled(draws) == other.scaled(draws),
+        }
     }
 }
 
@@ -158,7 +228,15 @@ impl Eq for Probability {}
 /// `numerator/denominator`, not reduced.
 impl fmt::Display for Probability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.numerator, Probability::ONE.scaled(self.draws))
+        match &self.numerator {
+            Numerator::Small(small) => write!(f, "{small}")?,
+            Numerator::Big(big) => write!(f, "{big}")?,
+        }
+        f.write_str("/")?;
+        match Probability::ONE.small_scaled(self.draws) {
+            Some(denominator) => write!(f, "{denominator}"),
+            None => write!(f, "{}", Probability::ONE.scaled(self.draws)),
+        }
     }
 }
 

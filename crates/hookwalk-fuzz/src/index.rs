@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk::types::Protocol;
 use hookwalk::{
-    AddressSet, Engine, Host, InterfaceName, Limits, NextHop, Packet, PacketState, Route, SetEntry, parse,
+    AddressSet, CompactOutcome, Engine, Host, InterfaceName, Limits, NextHop, Outcome, Packet, PacketState,
+    Route, SetEntry, parse,
 };
 
 /// Takes choices out of bytes; those behind the end are 0.
@@ -140,6 +141,19 @@ fn packet(choices: &mut Choices<'_>, v6: bool) -> Packet {
     packet
 }
 
+/// Whether a compact outcome tells what the outcome in full does.
+fn is_same(compact: CompactOutcome<'_>, told: &Outcome) -> bool {
+    let mut rules: Vec<_> = compact.rules().filter_map(|rule| compact.name(rule)).collect();
+    rules.reverse();
+    Some(rules) == told.matched_rules
+        && *compact.probability() == told.probability
+        && (compact.verdict(), compact.decided_by()) == (told.verdict, told.decided_by.clone())
+        && (compact.src(), compact.sport(), compact.dst(), compact.dport())
+            == (told.src, told.sport, told.dst, told.dport)
+        && (compact.mark(), compact.dnat(), compact.snat(), compact.masquerade())
+            == (told.mark, told.dnat, told.snat, told.masquerade)
+}
+
 /// The index answers as the reference does, step for step, also past the limits.
 ///
 /// Returns how many pairs of a ruleset and a packet were compared.
@@ -172,10 +186,20 @@ pub fn check_index(bytes: &[u8]) -> usize {
     let limits = if known & 4 == 0 { Limits::new(96, 2_000) } else { Limits::new(24, 150) };
     let engine = || Engine::new(vec![parse(text.clone())], host.clone()).with_limits(limits);
     let (indexed, reference) = (engine(), engine().without_index());
+    let mut walker = indexed.walker();
     let mut pairs = 0;
     loop {
         let packet = packet(&mut choices, v6);
-        assert_eq!(indexed.walk(&packet), reference.walk(&packet), "{packet:?}\n{text}");
+        let walk = reference.walk(&packet).expect("one family");
+        // The walker keeps its memory from packet to packet, which must not show.
+        let compact = walker.walk(&packet).expect("one family");
+        assert_eq!(compact.to_walk(), walk, "{packet:?}\n{text}");
+        let certain = !walk.truncated && walk.cases.len() == 1;
+        if let Some(outcomes) = compact.certain() {
+            assert!(certain);
+            let told = walk.cases.first().into_iter().flat_map(|case| &case.outcomes);
+            assert!(outcomes.zip(told).all(|(compact, told)| is_same(compact, told)), "{packet:?}\n{text}");
+        }
         pairs += 1;
         if choices.bytes.is_empty() {
             return pairs;

@@ -69,11 +69,12 @@ pub mod report;
 pub use hookwalk_kube as kube;
 
 pub use hookwalk_engine::{
-    AddressSet, Assumption, BadInterfaceName, Case, ConnectionTuple, Engine, Hook, Host, InterfaceAddress,
-    InterfaceName, InterfaceSysctls, IpNetwork, IpSet, Limits, NextHop, Outcome, Packet, PacketState, Place,
-    Probability, Problem, ReversePath, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule, RuleRef,
-    Scope, SetDimension, SetEntry, SetMember, SetPart, Simulator, Site, StepKind, Sysctls, TableName,
-    TcpState, TrackedConnection, Verdict, Walk, WalkError, WalkStep,
+    AddressSet, Assumption, BadInterfaceName, Case, CompactOutcome, CompactRule, CompactWalk,
+    ConnectionTuple, Engine, Hook, Host, InterfaceAddress, InterfaceName, InterfaceSysctls, IpNetwork, IpSet,
+    Limits, NextHop, Outcome, Packet, PacketState, Place, Probability, Problem, ReversePath, Route,
+    RouteKind, RouteTableId, RoutingAction, RoutingRule, RuleRef, Scope, SetDimension, SetEntry, SetMember,
+    SetPart, Simulator, Site, StepKind, Sysctls, TableName, TcpState, TrackedConnection, Verdict, Walk,
+    WalkError, WalkStep, Walker,
 };
 pub use hookwalk_parser::{
     Backend, BaseMatches, Chain, Code, Counters, Diagnostic, Dump, Gap, OptionText, OptionValue, Policy,

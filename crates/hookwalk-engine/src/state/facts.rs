@@ -16,6 +16,12 @@ pub(crate) struct Facts {
 pub(crate) struct QuestionId(u32);
 
 impl Facts {
+    pub(crate) fn clear(&mut self) {
+        self.questions.clear();
+        self.ids.clear();
+        self.assumed.clear();
+    }
+
     pub(crate) fn id(&mut self, question: Question) -> QuestionId {
         if let Some(id) = self.ids.get(&question) {
             return *id;

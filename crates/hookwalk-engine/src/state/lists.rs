@@ -30,6 +30,10 @@ impl<T: Copy> Lists<T> {
         List(at)
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.nodes.clear();
+    }
+
     /// The newest element and the list before it.
     pub(crate) fn pop(&self, list: List) -> Option<(T, List)> {
         self.nodes.get(list.0? as usize).copied()

@@ -58,6 +58,11 @@ pub(crate) enum Event {
 }
 
 impl Memory {
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+        self.seen.clear();
+    }
+
     /// The events of a way with one more.
     pub(crate) fn note(&mut self, way: List, event: Event) -> List {
         let id = EventId(u32::try_from(self.seen.len()).unwrap_or(u32::MAX));

@@ -32,17 +32,20 @@ pub(super) struct Leaf {
 }
 
 /// What is known of the nodes from above.
+#[derive(Debug, Default)]
 pub(super) struct Weights {
-    pub(super) probability: Vec<Probability>,
+    probability: Vec<Probability>,
     below_draw: Vec<bool>,
 }
 
 impl Weights {
-    fn new(tree: &Tree) -> Weights {
-        let mut weights = Weights {
-            probability: vec![Probability::ZERO; tree.nodes.len()],
-            below_draw: vec![false; tree.nodes.len()],
-        };
+    /// The weights of a tree in place of others.
+    pub(super) fn weigh(&mut self, tree: &Tree) {
+        let weights = self;
+        weights.probability.clear();
+        weights.probability.resize(tree.nodes.len(), Probability::ZERO);
+        weights.below_draw.clear();
+        weights.below_draw.resize(tree.nodes.len(), false);
         weights.set(0, Probability::ONE, false);
         for (at, node) in tree.nodes.iter().enumerate() {
             let below = weights.below_draw.get(at).copied().unwrap_or_default();
@@ -70,7 +73,6 @@ impl Weights {
                 }
             }
         }
-        weights
     }
 
     fn take(&mut self, at: NodeId) -> Probability {
@@ -83,14 +85,18 @@ impl Weights {
         }
     }
 
-    pub(super) fn of(&self, at: NodeId) -> Probability {
-        self.probability.get(at).cloned().unwrap_or(Probability::ZERO)
+    pub(super) fn of(&self, at: NodeId) -> &Probability {
+        self.probability.get(at).unwrap_or(&Probability::ZERO)
     }
 }
 
-/// The cases of a tree, and the probability of each of its ends.
-pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
-    let weights = Weights::new(tree);
+/// The cases of a tree.
+pub(super) fn cases(way: &Way<'_>, tree: &Tree, weights: &Weights) -> Vec<CaseNodes> {
+    if !tree.asks {
+        let leaf = |&node: &NodeId| Leaf { node, assume: Vec::new(), alike: Vec::new() };
+        let leaves = tree.end_nodes.iter().rev().map(leaf).collect();
+        return vec![CaseNodes { leaves, ..CaseNodes::default() }];
+    }
     let mut of: Vec<Vec<CaseNodes>> = Vec::new();
     of.resize_with(tree.nodes.len(), Vec::new);
     // What follows from a fork stands behind it, so that going backwards meets it first.
@@ -115,7 +121,7 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
             &Node::Ask { question, asked_by, yes, no } => {
                 let (yes, no) = (take(Some(yes)), take(Some(no)));
                 let below_draw = weights.below_draw.get(at).copied().unwrap_or_default();
-                match merged(tree, &weights, &yes, &no) {
+                match merged(tree, weights, &yes, &no) {
                     Some(merged) => merged,
                     None => {
                         let yes =
@@ -131,8 +137,7 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> (Vec<CaseNodes>, Weights) {
             *place = cases;
         }
     }
-    let cases = of.first_mut().map(std::mem::take).unwrap_or_default();
-    (cases, weights)
+    of.first_mut().map(std::mem::take).unwrap_or_default()
 }
 
 impl CaseNodes {
@@ -241,10 +246,7 @@ fn merged(tree: &Tree, weights: &Weights, yes: &[CaseNodes], no: &[CaseNodes]) -
 
 /// Whether two ends differ in nothing but the rules on the way.
 fn same_result(tree: &Tree, a: NodeId, b: NodeId) -> bool {
-    let (Some(Node::End(a)), Some(Node::End(b))) = (tree.nodes.get(a), tree.nodes.get(b)) else {
-        return false;
-    };
-    let ((a, a_end), (b, b_end)) = (&**a, &**b);
+    let (Some((a, a_end)), Some((b, b_end))) = (tree.end_of(a), tree.end_of(b)) else { return false };
     // Where the dump lacks something the verdict is unknown, and how the way would have gone on is idle.
     let both_lack = !a.missing.is_empty() && !b.missing.is_empty();
     let same_end = a_end.verdict == b_end.verdict
@@ -263,10 +265,7 @@ fn same_result(tree: &Tree, a: NodeId, b: NodeId) -> bool {
 
 /// What every way that led to the same end met, in order, and the rules that only some of them met.
 pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec<PathStep>, Vec<RuleId>) {
-    let end_of = |node: NodeId| match tree.nodes.get(node) {
-        Some(Node::End(end)) => Some(&end.0),
-        _ => None,
-    };
+    let end_of = |node: NodeId| tree.end_of(node).map(|(state, _)| state);
     let path_of = |node: NodeId| end_of(node).map(|state| way.path.to_vec(state.path)).unwrap_or_default();
     let mut certain = path_of(leaf.node);
     let mut maybe = Vec::new();

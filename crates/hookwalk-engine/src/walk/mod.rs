@@ -18,7 +18,12 @@ mod tracking;
 mod way;
 
 pub(crate) use after::{After, Tracked};
-use way::Way;
+use cases::{CaseNodes, Weights};
+use explore::Tree;
+use merged::World;
+use std::mem::take;
+use way::Missing;
+pub(crate) use way::{End, PathStep, Way};
 
 use hookwalk_parser::Dump;
 
@@ -26,8 +31,9 @@ use crate::host::{ConnectionTable, Host};
 use crate::index::Index;
 use crate::outcome::Walk;
 use crate::packet::{Packet, PacketState};
+use crate::probability::Probability;
 use crate::program::{Program, RuleId};
-use crate::state::{Facts, Granted, GrantedSet, List, Lists, Memory, Past};
+use crate::state::{Connection, Facts, Granted, GrantedSet, List, Lists, Memory, Past, State};
 
 /// How much of a walk is followed. Rulesets that people run stay far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,18 +74,13 @@ pub(crate) struct Given<'e> {
 
 /// Every outcome of every case.
 pub(crate) fn walk(given: Given<'_>, packet: &Packet, limits: Limits) -> Walk {
-    match defragmented(given.program, packet) {
-        Some(whole) => {
-            let mut explored = Explored::new(given, &whole, limits);
-            explored.way.granted.insert(Granted::Defragmented);
-            Walk { packet: *packet, ..explored.report() }
-        }
-        None => Explored::new(given, packet, limits).report(),
-    }
+    let whole = defragmented(given.program, packet);
+    let explored = Explored::of(given, packet, whole.as_ref(), limits, Scratch::default());
+    Walk { packet: *packet, ..explored.report() }
 }
 
 /// The packet that connection tracking puts together of fragments before any rule, where a rule wants it.
-fn defragmented(program: &Program, packet: &Packet) -> Option<Packet> {
+pub(crate) fn defragmented(program: &Program, packet: &Packet) -> Option<Packet> {
     let is_fragment = packet.fragment_offset > 0 || packet.more_fragments;
     let whole = Packet { fragment_offset: 0, more_fragments: false, ..*packet };
     (is_fragment && program.tracks).then_some(whole)
@@ -89,10 +90,7 @@ fn defragmented(program: &Program, packet: &Packet) -> Option<Packet> {
 /// case leaves behind.
 pub(crate) fn step(given: Given<'_>, packet: &Packet, limits: Limits, seed: u64) -> (Walk, Option<After>) {
     let whole = defragmented(given.program, packet);
-    let mut explored = Explored::new(given, whole.as_ref().unwrap_or(packet), limits);
-    if whole.is_some() {
-        explored.way.granted.insert(Granted::Defragmented);
-    }
+    let explored = Explored::of(given, packet, whole.as_ref(), limits, Scratch::default());
     let mut walk = explored.report();
     walk.packet = *packet;
     let chosen = walk.cases.first().and_then(|case| case.drawn(seed));
@@ -101,19 +99,64 @@ pub(crate) fn step(given: Given<'_>, packet: &Packet, limits: Limits, seed: u64)
     (walk, after)
 }
 
-/// A way that has been followed to all its ends.
-struct Explored<'e> {
-    way: Way<'e>,
-    ends: Ends,
+/// The memory that a walk takes and leaves to the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    packets: Vec<Packet>,
+    connections: Vec<Connection>,
+    facts: Facts,
+    memory: Memory,
+    path: Lists<PathStep>,
+    rules: Lists<RuleId>,
+    missing: Lists<Missing>,
+    calls: Lists<RuleId>,
+    tree: Tree,
+    weights: Weights,
 }
 
-enum Ends {
-    Apart(explore::Tree, Vec<cases::CaseNodes>, cases::Weights),
-    Merged(Vec<merged::World>),
+impl Scratch {
+    fn clear(&mut self) {
+        self.packets.clear();
+        self.connections.clear();
+        self.facts.clear();
+        self.memory.clear();
+        self.path.clear();
+        self.rules.clear();
+        self.missing.clear();
+        self.calls.clear();
+    }
+}
+
+/// A way that has been followed to all its ends.
+pub(crate) struct Explored<'e> {
+    pub(crate) way: Way<'e>,
+    tree: Tree,
+    weights: Weights,
+    /// What merged ways came to, when following each apart reached a limit.
+    merged: Option<Vec<World>>,
 }
 
 impl<'e> Explored<'e> {
-    fn new(given: Given<'e>, packet: &'e Packet, limits: Limits) -> Self {
+    /// A packet, or what was put together of it.
+    pub(crate) fn of(
+        given: Given<'e>,
+        packet: &'e Packet,
+        whole: Option<&'e Packet>,
+        limits: Limits,
+        scratch: Scratch,
+    ) -> Self {
+        let mut explored = Explored::new(given, whole.unwrap_or(packet), limits, scratch);
+        if whole.is_some() {
+            explored.way.granted.insert(Granted::Defragmented);
+        }
+        explored
+    }
+
+    fn new(given: Given<'e>, packet: &'e Packet, limits: Limits, mut scratch: Scratch) -> Self {
+        scratch.clear();
+        let Scratch { mut packets, connections, facts, memory, path, rules, missing, calls, .. } = scratch;
+        let (mut tree, mut weights) = (scratch.tree, scratch.weights);
+        packets.push(*packet);
         let Given { dumps, host, program, index, table, past } = given;
         let mut way = Way {
             dumps,
@@ -123,8 +166,8 @@ impl<'e> Explored<'e> {
             program,
             index,
             packet,
-            packets: vec![*packet],
-            connections: Vec::new(),
+            packets,
+            connections,
             later: match packet.state {
                 later @ (PacketState::Second
                 | PacketState::Established
@@ -132,13 +175,13 @@ impl<'e> Explored<'e> {
                 | PacketState::Related) => Some(later),
                 _ => None,
             },
-            facts: Facts::default(),
+            facts,
             known: List::EMPTY,
-            memory: Memory::default(),
-            path: Lists::default(),
-            rules: Lists::default(),
-            missing: Lists::default(),
-            calls: Lists::default(),
+            memory,
+            path,
+            rules,
+            missing,
+            calls,
             granted: GrantedSet::default(),
             budget: limits.rules,
             merging: false,
@@ -152,39 +195,68 @@ impl<'e> Explored<'e> {
             way.known = way.facts.assume(way.known, question, *is);
         }
         way.called = way.calls.push(List::EMPTY, RuleId(0));
-        let ends = match explore::explore(&mut way, limits) {
-            Some(tree) => {
-                let (cases, weights) = cases::cases(&way, &tree);
-                Ends::Apart(tree, cases, weights)
-            }
-            None => Ends::Merged(merged::explore(&mut way, limits)),
+        let merged = if explore::explore(&mut way, &mut tree, limits) {
+            weights.weigh(&tree);
+            None
+        } else {
+            Some(merged::explore(&mut way, limits))
         };
-        Explored { way, ends }
+        Explored { way, tree, weights, merged }
     }
 
-    fn report(&self) -> Walk {
-        match &self.ends {
-            Ends::Apart(tree, cases, weights) => report::walk(&self.way, tree, cases, weights),
-            Ends::Merged(worlds) => report::merged_walk(&self.way, worlds),
+    /// The ends with their probabilities, where nothing was asked and nothing merged.
+    pub(crate) fn certain(&self) -> Option<impl ExactSizeIterator<Item = (&State, &End, &Probability)>> {
+        if self.merged.is_some() || self.tree.asks {
+            return None;
         }
+        let ends = self.tree.ends.iter().zip(&self.tree.end_nodes);
+        Some(ends.map(|((state, end), node)| (state, end, self.weights.of(*node))))
+    }
+
+    pub(crate) fn report(&self) -> Walk {
+        match &self.merged {
+            None => report::walk(&self.way, &self.tree, &self.cases(), &self.weights),
+            Some(worlds) => report::merged_walk(&self.way, worlds),
+        }
+    }
+
+    fn cases(&self) -> Vec<CaseNodes> {
+        cases::cases(&self.way, &self.tree, &self.weights)
     }
 
     /// What an outcome of the first case leaves behind.
     fn after(&self, outcome: usize) -> Option<After> {
         let way = &self.way;
-        match &self.ends {
-            Ends::Apart(tree, cases, _) => {
+        match &self.merged {
+            None => {
+                let cases = self.cases();
                 let case = cases.first()?;
                 let leaf = case.leaves.iter().rev().nth(outcome)?;
-                let Some(explore::Node::End(end)) = tree.nodes.get(leaf.node) else { return None };
-                let assumed = case.assume.iter().chain(&leaf.assume);
-                Some(way.after(&end.0, &end.1, assumed))
+                let (state, end) = self.tree.end_of(leaf.node)?;
+                Some(way.after(state, end, case.assume.iter().chain(&leaf.assume)))
             }
-            Ends::Merged(worlds) => {
+            Some(worlds) => {
                 let world = worlds.first()?;
                 let (state, end, _) = world.ends.get(outcome)?;
                 Some(way.after(state, end, world.assume.iter()))
             }
+        }
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn leave(&mut self) -> Scratch {
+        let way = &mut self.way;
+        Scratch {
+            packets: take(&mut way.packets),
+            connections: take(&mut way.connections),
+            facts: take(&mut way.facts),
+            memory: take(&mut way.memory),
+            path: take(&mut way.path),
+            rules: take(&mut way.rules),
+            missing: take(&mut way.missing),
+            calls: take(&mut way.calls),
+            tree: take(&mut self.tree),
+            weights: take(&mut self.weights),
         }
     }
 }

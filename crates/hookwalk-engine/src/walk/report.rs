@@ -3,7 +3,7 @@
 use hookwalk_parser::types::Text;
 
 use super::cases::{CaseNodes, Leaf, Weights, certain_and_maybe};
-use super::explore::{Node, Tree};
+use super::explore::Tree;
 use super::merged::World;
 use super::way::{End, Missing, PathKind, PathStep, Way};
 use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk, WalkStep};
@@ -53,17 +53,16 @@ impl Way<'_> {
     }
 
     fn outcome(&self, tree: &Tree, weights: &Weights, leaf: &Leaf) -> Option<Outcome> {
-        let Some(Node::End(end)) = tree.nodes.get(leaf.node) else { return None };
-        let (state, end) = (&end.0, &end.1);
+        let (state, end) = tree.end_of(leaf.node)?;
         let (certain, maybe) = certain_and_maybe(self, tree, leaf);
-        let decided_alike = leaf.alike.iter().all(|node| match tree.nodes.get(*node) {
-            Some(Node::End(other)) => other.1.decided_by == end.decided_by,
-            _ => true,
+        let decided_alike = leaf.alike.iter().all(|node| match tree.end_of(*node) {
+            Some((_, other)) => other.decided_by == end.decided_by,
+            None => true,
         });
-        let mut outcome = self.outcome_at(state, end, weights.of(leaf.node));
+        let mut outcome = self.outcome_at(state, end, weights.of(leaf.node).clone());
         for node in &leaf.alike {
-            if let Some(Node::End(other)) = tree.nodes.get(*node) {
-                let lacks = self.not_in_dump(&other.0);
+            if let Some((other, _)) = tree.end_of(*node) {
+                let lacks = self.not_in_dump(other);
                 outcome.not_in_dump.extend(lacks);
             }
         }
@@ -138,14 +137,14 @@ impl Way<'_> {
         Some(WalkStep { at, kind, mark: step.mark })
     }
 
-    fn decider_ref(&self, decider: Decider) -> Option<RuleRef> {
+    pub(crate) fn decider_ref(&self, decider: Decider) -> Option<RuleRef> {
         match decider {
             Decider::Rule(rule) => self.rule_ref(rule),
             Decider::Policy(chain) => self.chain_ref(chain),
         }
     }
 
-    fn rule_ref(&self, rule: RuleId) -> Option<RuleRef> {
+    pub(crate) fn rule_ref(&self, rule: RuleId) -> Option<RuleRef> {
         let step = self.program.step(rule)?;
         let chain = self.program.chain(step.chain)?;
         let line = chain.rule(self.dumps, rule).map(|rule| rule.line);

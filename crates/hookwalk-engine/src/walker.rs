@@ -1,0 +1,188 @@
+use std::net::IpAddr;
+
+use crate::engine::{Engine, WalkError};
+use crate::outcome::{RuleRef, Verdict, Walk};
+use crate::packet::Packet;
+use crate::probability::Probability;
+use crate::program::RuleId;
+use crate::state::{Past, State};
+use crate::walk::{self, End, Explored, PathStep, Scratch, Way};
+
+/// Walks many packets: it keeps its memory from one to the next, and gives rules names only when asked.
+///
+/// ```
+/// use hookwalk_engine::{Engine, Host, Packet};
+/// let text = "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -d 10.0.1.7/32 -j ACCEPT\nCOMMIT\n";
+/// let host = Host::default().with_node_address("192.168.50.10".parse().unwrap());
+/// let engine = Engine::new(vec![hookwalk_parser::parse(text)], host);
+/// let mut walker = engine.walker();
+/// for (destination, rules) in [("10.0.1.7", 1), ("10.0.1.8", 0)] {
+///     let packet = Packet::new("10.0.0.5".parse().unwrap(), destination.parse().unwrap())
+///         .arriving_by("cni0".parse().unwrap());
+///     let walk = walker.walk(&packet).unwrap();
+///     let outcome = walk.certain().unwrap().next().unwrap();
+///     assert_eq!(outcome.rules().count(), rules);
+///     // The same in full.
+///     assert_eq!(walk.to_walk(), engine.walk(&packet).unwrap());
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Walker<'e> {
+    engine: &'e Engine,
+    past: Past,
+    scratch: Scratch,
+    /// What was put together of the last packet, when that was a fragment.
+    whole: Option<Packet>,
+}
+
+impl Engine {
+    /// A walker of this engine's packets.
+    pub fn walker(&self) -> Walker<'_> {
+        Walker { engine: self, past: Past::default(), scratch: Scratch::default(), whole: None }
+    }
+
+    /// Walks packets one after the other; each stands alone, as with [`walk`](Engine::walk).
+    pub fn walk_batch<'p>(
+        &self,
+        packets: impl IntoIterator<Item = &'p Packet>,
+    ) -> Vec<Result<Walk, WalkError>> {
+        let mut walker = self.walker();
+        packets.into_iter().map(|packet| Ok(walker.walk(packet)?.to_walk())).collect()
+    }
+}
+
+impl Walker<'_> {
+    /// What becomes of a packet.
+    pub fn walk<'w>(&'w mut self, packet: &'w Packet) -> Result<CompactWalk<'w>, WalkError> {
+        let given = self.engine.given(packet, self.engine.host().connection_table(), &self.past)?;
+        let scratch = std::mem::take(&mut self.scratch);
+        self.whole = walk::defragmented(given.program, packet);
+        let explored = Explored::of(given, packet, self.whole.as_ref(), self.engine.limits(), scratch);
+        Ok(CompactWalk { packet, explored, scratch: &mut self.scratch })
+    }
+}
+
+/// A walk as numbers, in the memory of its [`Walker`].
+pub struct CompactWalk<'w> {
+    packet: &'w Packet,
+    explored: Explored<'w>,
+    scratch: &'w mut Scratch,
+}
+
+impl CompactWalk<'_> {
+    /// The outcomes, where nothing was unknown and no limit was reached: they are those of the one case
+    /// that there is then, in the same order. Else none, and [`to_walk`](Self::to_walk) has the cases.
+    pub fn certain(&self) -> Option<impl ExactSizeIterator<Item = CompactOutcome<'_>>> {
+        let way = &self.explored.way;
+        let outcome = move |(state, end, probability)| CompactOutcome { way, state, end, probability };
+        Some(self.explored.certain()?.map(outcome))
+    }
+
+    /// The walk in full, as [`Engine::walk`] gives it.
+    pub fn to_walk(&self) -> Walk {
+        Walk { packet: *self.packet, ..self.explored.report() }
+    }
+}
+
+impl std::fmt::Debug for CompactWalk<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.to_walk().fmt(f)
+    }
+}
+
+impl Drop for CompactWalk<'_> {
+    fn drop(&mut self) {
+        *self.scratch = self.explored.leave();
+    }
+}
+
+/// One outcome of a [`CompactWalk`].
+#[derive(Clone, Copy)]
+pub struct CompactOutcome<'w> {
+    way: &'w Way<'w>,
+    state: &'w State,
+    end: &'w End,
+    probability: &'w Probability,
+}
+
+impl<'w> CompactOutcome<'w> {
+    /// How likely it is.
+    pub const fn probability(&self) -> &'w Probability {
+        self.probability
+    }
+
+    /// Where the packet ends; unknown also where the dump lacks what the way has come through.
+    pub const fn verdict(&self) -> Verdict {
+        if self.state.missing.is_empty() { self.end.verdict } else { Verdict::Unknown }
+    }
+
+    /// The source it has at the end; none when MASQUERADE chose one that is not known.
+    pub fn src(&self) -> Option<IpAddr> {
+        (!self.state.src_unknown).then_some(self.state.src)
+    }
+
+    /// The source port it has at the end.
+    pub const fn sport(&self) -> Option<u16> {
+        self.state.sport
+    }
+
+    /// The destination it has at the end.
+    pub const fn dst(&self) -> IpAddr {
+        self.state.dst
+    }
+
+    /// The destination port it has at the end.
+    pub const fn dport(&self) -> Option<u16> {
+        self.state.dport
+    }
+
+    /// The mark it has at the end.
+    pub const fn mark(&self) -> u32 {
+        self.state.mark
+    }
+
+    /// Whether its connection has the destination rewritten.
+    pub const fn dnat(&self) -> bool {
+        self.state.dnat
+    }
+
+    /// Whether its connection has the source rewritten.
+    pub const fn snat(&self) -> bool {
+        self.state.snat
+    }
+
+    /// Whether MASQUERADE did that.
+    pub const fn masquerade(&self) -> bool {
+        self.state.masquerade
+    }
+
+    /// The rule or policy that ended it; delivered, the last accepting one of table filter.
+    pub fn decided_by(&self) -> Option<RuleRef> {
+        self.way.decider_ref(self.end.decided_by?)
+    }
+
+    /// Every rule whose matches all held, the last one first.
+    pub fn rules(&self) -> impl Iterator<Item = CompactRule> + use<'w> {
+        self.way.path.iter(self.state.path).filter_map(PathStep::rule).map(CompactRule)
+    }
+
+    /// A rule by its name.
+    pub fn name(&self, rule: CompactRule) -> Option<RuleRef> {
+        self.way.rule_ref(rule.0)
+    }
+}
+
+impl std::fmt::Debug for CompactOutcome<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CompactOutcome")
+            .field("probability", &self.probability)
+            .field("verdict", &self.verdict())
+            .field("dst", &self.dst())
+            .field("dport", &self.dport())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A rule of an engine, as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CompactRule(RuleId);
