@@ -280,3 +280,58 @@ fn any_dump_is_checked_in_short_time() {
         }
     }
 }
+
+/// A fault in the text of a real dump: which lines change, how, and what must be found.
+type Fault = (&'static str, fn(&str) -> bool, fn(&str) -> String);
+
+#[test]
+fn faults_in_real_dumps_are_found() {
+    let gone: fn(&str) -> String = |_| String::new();
+    let faults: [Fault; 7] = [
+        (
+            "services-jump-missing",
+            |line| line.starts_with("-A PREROUTING") && line.contains("KUBE-SERVICES"),
+            gone,
+        ),
+        (
+            "services-jump-missing",
+            |line| line.starts_with("-A OUTPUT -m comment") && line.contains("KUBE-SERVICES"),
+            gone,
+        ),
+        ("postrouting-missing", |line| line.starts_with("-A POSTROUTING"), gone),
+        (
+            "mark-not-masqueraded",
+            |line| line.starts_with("-A KUBE-MARK-MASQ"),
+            |line| line.replace("0x4000/0x4000", "0x2000/0x2000"),
+        ),
+        (
+            "mark-not-accepted",
+            |line| line.starts_with("-A KUBE-FORWARD") && line.contains("0x4000"),
+            |line| line.replace("0x4000/0x4000", "0x2000/0x2000"),
+        ),
+        (
+            "mark-never-matches",
+            |line| line.starts_with("-A KUBE-FORWARD") && line.contains("0x4000"),
+            |line| line.replace("0x4000/0x4000", "0x4000/0x2000"),
+        ),
+        ("forward-drops-pods", |line| line.starts_with(":FORWARD"), |line| line.replace("ACCEPT", "DROP")),
+    ];
+    for path in shared("kube-proxy") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (code, is_meant, change) in faults {
+            let changed: String = text
+                .lines()
+                .map(|line| {
+                    // Counters stand before the rules of a `-c` save.
+                    let rule = line.split_once("] ").map_or(line, |(_, rule)| rule);
+                    if is_meant(rule) { change(line) } else { line.to_owned() }
+                })
+                .filter(|line| !line.is_empty())
+                .map(|line| line + "\n")
+                .collect();
+            assert!(changed != text, "{code}: no line of {} is meant", path.display());
+            let codes: Vec<&str> = lint(&[parse(changed)]).iter().map(|finding| finding.code).collect();
+            assert!(codes.contains(&code), "{code} in {}: {codes:?}", path.display());
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hookwalk::kube::find::{Found, find};
 use hookwalk::types::Protocol;
-use hookwalk::{Dump, Engine, Host, Packet, context, parse};
+use hookwalk::{Dump, Engine, Host, Packet, PacketState, context, parse};
 use proptest::test_runner::{Config, TestRunner};
 use serde::Deserialize;
 
@@ -178,10 +178,11 @@ fn no_rule_is_left_out_that_a_packet_meets() {
         let (addresses, ports) = named(&dumps[0]);
         let host = Host::default().with_node_address(addresses[0]);
         let engines = [Engine::new(dumps.clone(), Host::default()), Engine::new(dumps.clone(), host)];
-        let picks = (0..addresses.len(), 0..addresses.len(), 0..ports.len().max(1), 0..4_u8, 0..5_u8);
+        let picks =
+            (0..addresses.len(), 0..addresses.len(), 0..ports.len().max(1), 0..4_u8, 0..5_u8, 0..8_u8);
         let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
         runner
-            .run(&picks, |(src, dst, port, protocol, way)| {
+            .run(&picks, |(src, dst, port, protocol, way, state)| {
                 let (src, dst) = (addresses[src], addresses[dst]);
                 let mut packet =
                     Packet::new(src, dst).protocol(if protocol == 0 { Protocol::UDP } else { Protocol::TCP });
@@ -193,6 +194,12 @@ fn no_rule_is_left_out_that_a_packet_meets() {
                     1 => packet.arriving_by("eth0".parse().unwrap()),
                     2 => packet.arriving_by("cali12345".parse().unwrap()),
                     _ => packet.arriving_by("cni0".parse().unwrap()),
+                };
+                packet.state = match state {
+                    0 => PacketState::Second,
+                    1 => PacketState::Established,
+                    2 => PacketState::Invalid,
+                    _ => PacketState::New,
                 };
                 for engine in &engines {
                     // A packet from an address of the node that arrives is dropped before it goes on, and
