@@ -98,6 +98,10 @@ pub struct Query {
     pub answer: Answer,
     /// Why, in a sentence.
     pub reason: String,
+    /// Whether the Pod's packets arrive by an interface; not so on the host's network.
+    pub arrives: bool,
+    /// The interface they arrive by, where that is known.
+    pub in_interface: Option<InterfaceName>,
     /// The Service's port behind the address, as `kube-system/kube-dns:dns`, where the rules tell.
     pub service: Option<String>,
     /// Where they go, of the first case.
@@ -215,9 +219,12 @@ fn query(
             && entry.addresses.iter().any(|address| address.ip == Some(server) && address.port == PORT)
     });
     let service = known.and_then(|entry| entry.name.as_ref()).map(ToString::to_string);
+    let (arrives, interface) = origin(engine, pod, assumed);
     let mut query = Query {
         server,
         protocol,
+        arrives,
+        in_interface: interface,
         answer: Answer::Unknown,
         reason: String::new(),
         service,
@@ -225,7 +232,6 @@ fn query(
         notes: Vec::new(),
         walk: None,
     };
-    let (arrives, interface) = origin(engine, pod, assumed);
     if arrives && server.is_loopback() {
         query.answer = Answer::Fails;
         query.reason = format!(

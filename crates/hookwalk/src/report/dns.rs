@@ -30,6 +30,11 @@ pub struct DnsServerReport {
     pub answer: &'static str,
     /// Why, in a sentence.
     pub reason: String,
+    /// Whether the Pod's packets arrive by an interface; not so on the host's network. In `walk` the packet
+    /// of an unknown interface has `in` null.
+    pub arrives: bool,
+    /// The interface they arrive by; null where it is not known.
+    pub in_iface: Option<String>,
     /// The Service's port behind the address.
     pub service: Option<String>,
     /// Where queries go, in the first case.
@@ -88,6 +93,8 @@ impl DnsServerReport {
             proto: query.protocol.to_string(),
             answer: query.answer.as_str(),
             reason: query.reason.clone(),
+            arrives: query.arrives,
+            in_iface: query.in_interface.map(|name| name.to_string()),
             service: query.service.clone(),
             endpoints: query.endpoints.iter().map(endpoint).collect(),
             notes: query.notes.clone(),
