@@ -71,7 +71,7 @@ fn conditions_that_multiply_lose_precision_and_no_rule() {
             1_u32 << (number % 32)
         )
         .unwrap();
-        writeln!(behind, "-A PREROUTING -m mark --mark {:#x}/{:#x} -j LOG", number, number).unwrap();
+        writeln!(behind, "-A PREROUTING -m mark --mark {number:#x}/{number:#x} -j LOG").unwrap();
     }
     let found = check(nat("", &(rules + &behind)));
     // Each of the first rules can be met, whatever the others did.

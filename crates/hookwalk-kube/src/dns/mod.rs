@@ -8,8 +8,12 @@
 //! use hookwalk_engine::{Engine, Host};
 //! use hookwalk_kube::dns::{self, Answer, ResolvConf};
 //! let dump = hookwalk_parser::parse("*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n\
-//!     :OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n\
-//!     -A PREROUTING -d 10.96.0.10/32 -p udp -m udp --dport 53 -j DNAT --to-destination 10.0.1.2:53\nCOMMIT\n");
+//!     :OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n\
+//!     :KUBE-SVC-TCOU7JCQXEZGVUNU - [0:0]\n:KUBE-SEP-A - [0:0]\n\
+//!     -A PREROUTING -j KUBE-SERVICES\n\
+//!     -A KUBE-SERVICES -d 10.96.0.10/32 -p udp -m comment --comment \"kube-system/kube-dns:dns cluster IP\" -m udp --dport 53 -j KUBE-SVC-TCOU7JCQXEZGVUNU\n\
+//!     -A KUBE-SVC-TCOU7JCQXEZGVUNU -j KUBE-SEP-A\n\
+//!     -A KUBE-SEP-A -p udp -j DNAT --to-destination 10.0.1.2:53\nCOMMIT\n");
 //! let host = Host::default().with_node_address("192.168.50.10".parse().unwrap());
 //! let engine = Engine::new(vec![dump], host);
 //! let conf = ResolvConf::read("nameserver 10.96.0.10\n");

@@ -155,7 +155,8 @@ pub fn find(dumps: &[Dump], host: &Host, what: &What) -> Result<Found, FindError
         }
         any_tables = true;
         for (start, origin) in [(Start::Arriving, Origin::Arriving), (Start::Sent, Origin::Sent)] {
-            let classes = goals.iter().map(|goal| class(goal, family, host, start)).collect();
+            let cluster_ips = targets::cluster_ips(&tables, family);
+            let classes = goals.iter().map(|goal| class(goal, family, host, start, &cluster_ips)).collect();
             let reach = reach::reach(&tables, family, host, start, classes);
             found.ways.push(way(&tables, &goals, origin, family, host, &reach));
         }
@@ -168,8 +169,11 @@ pub fn find(dumps: &[Dump], host: &Host, what: &What) -> Result<Found, FindError
     }
 }
 
-fn class(goal: &Goal, family: Family, host: &Host, start: Start) -> Class {
-    reach::new_packets(goal.destinations(family), goal.types(family, host), goal.upper(), family, start)
+fn class(goal: &Goal, family: Family, host: &Host, start: Start, cluster_ips: &Spans) -> Class {
+    let all = goal.destinations(family);
+    // In kube-proxy's iptables mode no node has a cluster IP.
+    let destinations = if goal.address.is_none() { all.without(cluster_ips) } else { all };
+    reach::new_packets(destinations, goal.types(family, host), goal.upper(), family, start)
 }
 
 fn way(

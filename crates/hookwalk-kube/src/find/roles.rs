@@ -147,7 +147,10 @@ fn only_marks(tables: &Tables<'_>, chain: ChainAt) -> Option<String> {
     }
     // Packets come with no mark, so that the bits set are those of the value.
     let (value, bits) = (mark.value, MarkMask { value: mark.value, mask: mark.value });
+    // Programs use the same bits in different tables.
+    let in_filter = tables.name(chain) == Some(TableName::Filter);
     let what = match () {
+        () if in_filter && is_dropped(tables, value) => "being dropped",
         () if is_masqueraded(tables, value) => "masquerade",
         () if is_dropped(tables, value) => "being dropped",
         () => return Some(format!("marks it with {bits}")),

@@ -152,6 +152,13 @@ pub(crate) fn service_goals(tables: &Tables<'_>) -> Vec<Goal> {
     goals.filter(|goal| seen.insert((goal.address, goal.port, goal.protocol))).collect()
 }
 
+/// The cluster IPs that the rules name.
+pub(super) fn cluster_ips(tables: &Tables<'_>, family: Family) -> Spans {
+    let cluster = service_goals(tables).into_iter().filter(|goal| goal.kind == Some("cluster IP"));
+    let of_family = cluster.filter_map(|goal| goal.address).filter(|ip| Family::of(*ip) == family);
+    Spans::new(of_family.map(|address| (number(address), number(address))))
+}
+
 /// An address of a Service, and the chain its rule jumps to.
 struct Named {
     goal: Goal,

@@ -74,8 +74,14 @@ impl Types {
 
     /// The types that the addresses of a span can have, as far as the host knows.
     pub(crate) fn of_addresses(addresses: &Spans, family: Family, host: &Host) -> Self {
-        let known = addresses.only().and_then(|number| host.address_type(address(number, family)));
-        known.map_or(Types::OPEN, |kind| Types::of(std::iter::once(kind)))
+        match addresses.only() {
+            Some(only) => {
+                let known = host.address_type(address(only, family));
+                known.map_or(Types::OPEN, |kind| Types::of(std::iter::once(kind)))
+            }
+            // Groups may be among them.
+            None => Types::OPEN.or(Types::of(std::iter::once(AddressType::Multicast))),
+        }
     }
 }
 

@@ -184,10 +184,9 @@ impl Judge<'_> {
                 return None;
             }
             let known = Types::of_addresses(&dst, self.family, self.host);
+            // Of several addresses each has its own type; of one it may be known, and not as it must be.
             let dst_types = class.dst_types.and(known);
-            // Of several addresses each has its own type, of which one may be known now.
-            let dst_types = if dst_types.is_empty() { class.dst_types } else { dst_types };
-            Some(Class { dst, dst_types, ..class.clone() })
+            (!dst_types.is_empty()).then(|| Class { dst, dst_types, ..class.clone() })
         };
         Split::exact(with(class.dst.intersection(network)), with(class.dst.without(network)))
     }

@@ -136,6 +136,11 @@ impl<'d> Tables<'d> {
         false
     }
 
+    /// The name of the table that a chain stands in.
+    pub(crate) fn name(&self, at: ChainAt) -> Option<TableName> {
+        self.found.iter().find(|found| found.dump == at.dump && found.at == at.table).map(|found| found.name)
+    }
+
     pub(crate) fn chain(&self, at: ChainAt) -> Option<&'d Chain> {
         self.table(at.dump, at.table)?.chains.get(at.chain)
     }
