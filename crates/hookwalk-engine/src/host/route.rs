@@ -173,6 +173,17 @@ impl RoutingTables {
         self.rules.is_some()
     }
 
+    /// Whether there are routing rules beside the three that the kernel makes.
+    pub(crate) fn has_custom_rules(&self) -> bool {
+        let is_kernels = |rule: &RoutingRule| {
+            let kernels = [RouteTableId::LOCAL, RouteTableId::MAIN, RouteTableId::DEFAULT];
+            matches!(rule.action, RoutingAction::Lookup(table) if kernels.contains(&table))
+                && !rule.not
+                && (rule.from, rule.to, rule.fwmark, rule.in_interface) == (None, None, None, None)
+        };
+        self.rules.as_ref().is_some_and(|rules| !rules.iter().all(is_kernels))
+    }
+
     /// What the table `local` says of an address, where that table is known for the address's family.
     pub(super) fn address_type(&self, address: IpAddr) -> Option<AddressType> {
         let local = self.tables.get(&RouteTableId::LOCAL)?;

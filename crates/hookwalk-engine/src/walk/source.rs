@@ -1,6 +1,6 @@
 //! Sources that routing refuses, and what IPv6 refuses before any rule.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use hookwalk_parser::extensions::AddressType;
 
@@ -81,11 +81,15 @@ impl Way<'_> {
     ) -> Result<Option<&'static str>, Turn> {
         let sysctls = &self.host.sysctls;
         let (filter, accept_local) = (sysctls.reverse_path(interface), sysctls.accept_local(interface));
+        // Without a filter the kernel looks at the addresses of interfaces alone, while nobody has changed the
+        // routing rules.
+        let looks_up = filter != ReversePath::Off || self.host.routing().has_custom_rules() && !accept_local;
+        let of_no_interface = state.src.is_loopback() && state.src != IpAddr::V4(Ipv4Addr::LOCALHOST);
         match self.host.address_type(state.src) {
-            Some(AddressType::Local) if !accept_local => {
+            Some(AddressType::Local) if !accept_local && (looks_up || !of_no_interface) => {
                 return Ok(Some("the source is an address of this node"));
             }
-            Some(AddressType::Broadcast) if !(accept_local && filter == ReversePath::Off) => {
+            Some(AddressType::Broadcast) if looks_up => {
                 return Ok(Some("the source is a broadcast address"));
             }
             Some(_) => {}
