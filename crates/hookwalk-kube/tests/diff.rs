@@ -14,7 +14,7 @@ fn objects() -> Objects {
 
 fn config(version: Version, node: &str) -> Config {
     let mut config = Config::new(version);
-    config.node_name = node.to_owned();
+    node.clone_into(&mut config.node_name);
     config.local_detector = LocalDetector::Cidr("10.64.0.0/16".parse().unwrap());
     config
 }
