@@ -92,7 +92,7 @@ impl<'d> TableView<'d> {
     }
 
     /// The rules of a chain in order, each with its place; none when there is no such chain.
-    pub(crate) fn rules(&self, name: &[u8]) -> impl Iterator<Item = (At, &'d Rule)> + use<'d> {
+    pub(crate) fn rules(&self, name: &[u8]) -> impl Iterator<Item = (At, &'d Rule)> + Clone + use<'d> {
         let (dump, table) = (self.dump, self.index);
         let chain = self.chains.get(name).copied();
         let rules = chain.and_then(|chain| self.table.chains.get(chain)).map_or(&[][..], |c| &c.rules);

@@ -15,6 +15,8 @@ use hookwalk_parser::extensions::AddressType;
 use hookwalk_parser::types::Text;
 use rustc_hash::FxHashMap;
 
+use crate::packet::InterfaceName;
+
 pub use address::{InterfaceAddress, Scope};
 pub(crate) use connection::{ConnectionTable, Direction};
 pub use connection::{ConnectionTuple, TcpState, TrackedConnection};
@@ -161,6 +163,11 @@ impl Host {
         }
     }
 
+    /// The address behind an interface that has a route of its own, as those of Pods often have.
+    pub fn address_behind(&self, interface: InterfaceName) -> Option<IpAddr> {
+        self.routing.host_behind(interface)
+    }
+
     /// The addresses of an interface, in order, where they are known.
     pub fn interface_addresses(&self) -> Option<&[InterfaceAddress]> {
         self.interfaces.as_deref()
@@ -174,7 +181,7 @@ impl Host {
 
     /// The interface by which packets of this node to an address leave, where the routes given tell. It is
     /// also the one by which packets from there are expected to come.
-    pub fn out_interface(&self, address: IpAddr) -> Option<crate::packet::InterfaceName> {
+    pub fn out_interface(&self, address: IpAddr) -> Option<InterfaceName> {
         if !self.routing.is_known() {
             return None;
         }
@@ -183,7 +190,7 @@ impl Host {
         } else {
             std::net::Ipv6Addr::UNSPECIFIED.into()
         };
-        let in_interface = crate::packet::InterfaceName::LOOPBACK;
+        let in_interface = InterfaceName::LOOPBACK;
         match self.routing.route(&RouteKey { src: from, dst: address, mark: 0, in_interface }) {
             Routed::Forward(hop) => hop.interface,
             _ => None,

@@ -163,6 +163,16 @@ impl RoutingTables {
         self.rules.get_or_insert_default().extend(rules);
     }
 
+    /// The one address that a route of its own sends to by an interface.
+    pub(super) fn host_behind(&self, interface: InterfaceName) -> Option<IpAddr> {
+        let routes = self.tables.values().flatten().filter(|route| route.kind == RouteKind::Unicast);
+        let mut own = routes.filter(|route| {
+            route.destination.prefix_len() == route.destination.max_prefix_len()
+                && route.next_hops.iter().any(|hop| hop.via.is_none() && hop.interface == Some(interface))
+        });
+        own.next().map(|route| route.destination.addr())
+    }
+
     /// Whether any routes are known.
     pub(crate) fn is_known(&self) -> bool {
         !self.tables.is_empty()

@@ -62,9 +62,12 @@ impl Places {
             .unwrap_or_else(|| named.free(around(own), &[own]));
         let outside = named.unnamed(family, &[own, other_node]);
         let pods = pod_network(inventory, node, detector, family);
+        let free = named.free(pods, &[own, other_node]);
+        let (pod, pod_interface) = routed_pod(dumps, host, detector, &named, family)
+            .unwrap_or_else(|| (free, pod_interface(dumps, host, detector)));
         Places {
-            pod: named.free(pods, &[own, other_node]),
-            pod_interface: pod_interface(dumps, host, detector),
+            pod,
+            pod_interface,
             node: own,
             node_is_made_up: told.or(of_object).is_none(),
             other_node,
@@ -187,6 +190,37 @@ fn pod_network(
 /// How the interfaces of Pods are called by the plugins there are.
 const POD_INTERFACES: &[&[u8]] = &[b"cali", b"lxc", b"eni", b"azv", b"veth", b"cni", b"cbr", b"weave"];
 
+/// A Pod whose interface some rule names and whose address a route has; one that is no endpoint first.
+fn routed_pod(
+    dumps: &[Dump],
+    host: &Host,
+    detector: Option<Detector>,
+    named: &Named,
+    family: Family,
+) -> Option<(IpAddr, InterfaceName)> {
+    let is_pods = |address: IpAddr, interface: InterfaceName| match detector {
+        Some(Detector::Cidr(cidr)) => cidr.contains(address),
+        Some(Detector::Interface(pattern)) => pattern.matches(interface.as_bytes()),
+        None => true,
+    };
+    let mut pods: Vec<(IpAddr, InterfaceName)> = named_pod_interfaces(dumps)
+        .filter_map(|interface| Some((host.address_behind(interface)?, interface)))
+        .filter(|(address, interface)| Family::of(*address) == family && is_pods(*address, *interface))
+        .collect();
+    pods.sort_by_key(|(address, _)| named.hosts.contains(address));
+    pods.first().copied()
+}
+
+/// Interfaces of Pods that some rule names.
+fn named_pod_interfaces(dumps: &[Dump]) -> impl Iterator<Item = InterfaceName> {
+    let rules =
+        dumps.iter().flat_map(Dump::tables).flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
+    let named =
+        rules.filter_map(|rule| rule.base.in_interface).filter(|i| !i.negated && !i.value.is_prefix());
+    let pods = named.filter(|i| POD_INTERFACES.iter().any(|prefix| i.value.name().starts_with(prefix)));
+    pods.filter_map(|i| InterfaceName::new(i.value.name()))
+}
+
 /// The interface that the detector names, else one of a Pod that some rule names, else the bridge
 /// that has an address of theirs.
 fn pod_interface(dumps: &[Dump], host: &Host, detector: Option<Detector>) -> InterfaceName {
@@ -197,17 +231,11 @@ fn pod_interface(dumps: &[Dump], host: &Host, detector: Option<Detector>) -> Int
         }
         return interface(&name);
     }
-    let rules =
-        dumps.iter().flat_map(Dump::tables).flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
-    let named =
-        rules.filter_map(|rule| rule.base.in_interface).filter(|i| !i.negated && !i.value.is_prefix());
-    let pod =
-        named.map(|i| i.value).find(|i| POD_INTERFACES.iter().any(|prefix| i.name().starts_with(prefix)));
     let bridge = match detector {
         Some(Detector::Cidr(cidr)) => interface_of(host, |address| cidr.contains(address)),
         _ => None,
     };
-    pod.map(|pod| interface(pod.name())).or(bridge).unwrap_or(interface(b"cni0"))
+    named_pod_interfaces(dumps).next().or(bridge).unwrap_or(interface(b"cni0"))
 }
 
 /// The addresses that rules name: what stands for "any" must be none of them.

@@ -31,6 +31,7 @@ pub(super) fn check_marks(tables: &Tables<'_>, settings: &Settings, findings: &m
     for filter in tables.named("filter").filter(|view| view.family == settings.family) {
         check_forward(tables, filter, settings, findings);
         check_firewall(tables, filter, settings, findings);
+        check_drop_mark(tables, filter, settings, findings);
     }
     for nat in tables.named("nat").filter(|view| view.family == settings.family) {
         check_services(tables, nat, findings);
@@ -164,6 +165,34 @@ fn asks_state(rule: &Rule, state: ConnState) -> bool {
         }
         _ => false,
     })
+}
+
+/// `KUBE-FIREWALL` up to 1.24: packets with the mark of `KUBE-MARK-DROP` end here.
+fn check_drop_mark(
+    tables: &Tables<'_>,
+    filter: &TableView<'_>,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(bit) = settings.drop_mark.filter(|_| settings.layout < Some(Layout::From125)) else { return };
+    if filter.chain(b"KUBE-FIREWALL").is_none() {
+        return;
+    }
+    let mut drops = false;
+    for (at, rule) in filter.rules(b"KUBE-FIREWALL").filter(|(_, rule)| rule.target == Target::Drop) {
+        for asked in marks(rule) {
+            drops = true;
+            if asked.value != bit || asked.mask != bit {
+                let message = format!("KUBE-FIREWALL drops mark {asked}, and KUBE-MARK-DROP sets {bit:#x}");
+                tell(tables, at, "mark-differs", message, findings);
+            }
+        }
+    }
+    if !drops {
+        let message = format!("KUBE-FIREWALL drops no packet with the mark {bit:#x} of KUBE-MARK-DROP");
+        let finding = Finding::new("rule-missing", Severity::Error, message);
+        findings.push(super::at_chain(tables, filter.family, "filter", "KUBE-FIREWALL", finding));
+    }
 }
 
 /// `KUBE-FIREWALL`: nobody else reaches 127.0.0.0/8, whatever `route_localnet` is.
@@ -372,6 +401,43 @@ fn check_affinity(
         for (endpoint, at) in drawn.iter().filter(|(endpoint, _)| !remembered.contains(endpoint)) {
             let message = format!("no rule looks for clients that endpoint {endpoint} has");
             tell(tables, *at, "affinity-missing", message, findings);
+        }
+    }
+}
+
+/// Up to 1.23 with the external policy Local: what a process of the node sends to a node port at
+/// localhost is marked in `KUBE-NODEPORTS`, since its source could not be answered.
+pub(super) fn check_localhost(
+    tables: &Tables<'_>,
+    settings: &Settings,
+    port: &Port<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    if settings.layout >= Some(Layout::From124) || !port.external_local() || !port.has_usable() {
+        return;
+    }
+    let addresses = port.addresses();
+    let Some(asked) = addresses.iter().find(|asked| asked.kind == AddressKind::NodePort) else { return };
+    for nat in tables.named("nat").filter(|view| view.family == port.family) {
+        let own = |(_, rule): &(At, &Rule)| rules::port(rule) == Some((port.protocol, asked.port));
+        let marks = |(_, rule): (At, &Rule)| {
+            let loopback = rule.base.source.is_some_and(|s| !s.negated && s.value.address().is_loopback());
+            loopback && rules::jumps_to(rule, MARK_MASQ)
+        };
+        let mut served = nat.rules(b"KUBE-NODEPORTS").filter(own);
+        if served.clone().any(marks) {
+            continue;
+        }
+        let Some((at, _)) =
+            served.find(|(_, rule)| rules::jump(rule).and_then(rules::service_chain).is_some())
+        else {
+            continue;
+        };
+        let message =
+            format!("packets to `{}` are not masqueraded from localhost to {}", port.name, asked.text());
+        tell(tables, at, "masquerade-missing", message, findings);
+        if let Some(finding) = findings.last_mut() {
+            finding.object = Some(port.object());
         }
     }
 }

@@ -93,13 +93,12 @@ pub(super) fn mismatches(doubt: &Doubt<'_>, answer: &Answer, expected: &[Expecte
         let all = expected.iter().map(|one| against(doubt, wrong, one));
         return all.min_by_key(Vec::len).unwrap_or_default();
     }
-    match ways.as_slice() {
-        [] | [_] => Vec::new(),
-        several if expected.len() > 1 && !several.iter().any(|way| against(doubt, way, first).is_empty()) => {
-            several.first().map(|way| against(doubt, way, first)).unwrap_or_default()
-        }
-        _ => Vec::new(),
+    // Where the way is open to some packets alone, it must be open to those.
+    let is_open = matches!(first, Expected::Endpoints { .. }) && expected.contains(&Expected::NoEndpoint);
+    if is_open && !ways.iter().any(|way| against(doubt, way, first).is_empty()) {
+        return ways.first().map(|way| against(doubt, way, first)).unwrap_or_default();
     }
+    Vec::new()
 }
 
 /// Whether kube-proxy's rules have had their say: not where the packet ended before them, or where

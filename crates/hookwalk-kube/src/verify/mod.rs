@@ -189,6 +189,9 @@ impl<'o> Verifier<'o> {
         }
         compare::report(port, entry, mismatches, findings);
         chains::check_port(tables, settings, port, entry, findings);
+        if !broken.node_ports {
+            chains::check_localhost(tables, settings, port, findings);
+        }
         Self::check_ranges(settings.family, port, entry, findings);
         if !self.prober.places(settings.family).node_is_made_up && port.has_usable() {
             let node = self.prober.places(settings.family).node;
