@@ -199,7 +199,13 @@ impl RoutingTables {
         let local = self.tables.get(&RouteTableId::LOCAL)?;
         let same_family = |route: &&Route| Family::of(route.destination.addr()) == Family::of(address);
         local.iter().find(same_family)?;
-        let kind = local.iter().find(|route| route.destination.contains(&address)).map(|route| route.kind);
+        let route = local.iter().find(|route| route.destination.contains(&address));
+        // The first address of a local network is that of its routers (RFC 4291, 2.6.1).
+        let is_routers = |route: &Route| {
+            let IpNet::V6(net) = route.destination else { return false };
+            route.kind == RouteKind::Local && net.prefix_len() < 128 && IpAddr::V6(net.network()) == address
+        };
+        let kind = route.map(|route| if is_routers(route) { RouteKind::Anycast } else { route.kind });
         if self.lack && kind.is_none() {
             return None;
         }

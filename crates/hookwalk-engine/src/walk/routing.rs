@@ -74,6 +74,11 @@ impl Way<'_> {
         if !self.may_forward(state, in_interface) {
             return lost(End::not_routed("forwarding is off"));
         }
+        // `ip6_forward` passes on nothing that names no host as its source.
+        let src = state.src;
+        if src.is_ipv6() && (src.is_unspecified() || src.is_loopback() || is_multicast(src)) {
+            return lost(End::not_routed("the source is no address of a host"));
+        }
         if state.ttl <= 1 {
             return lost(End::not_routed("its time to live ends here"));
         }

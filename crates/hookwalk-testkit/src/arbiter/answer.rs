@@ -70,6 +70,13 @@ pub struct AsItLeft {
     pub mark: u32,
 }
 
+impl AsItLeft {
+    /// Whether the kernel draws one of its ports.
+    pub fn has_drawn_port(&self) -> bool {
+        [&self.sport, &self.dport].into_iter().any(|port| matches!(port, Port::Among(_)))
+    }
+}
+
 impl fmt::Display for AsItLeft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let src = self.src.map_or_else(|| "?".to_owned(), |src| src.to_string());

@@ -10,7 +10,7 @@ mod engine;
 mod kernel;
 mod scene;
 
-pub use answer::{Answer, Answers, Unknown};
+pub use answer::{Answer, Answers, AsItLeft, Port, Unknown};
 pub use engine::{EngineArbiter, answers_of, shot_of};
 #[cfg(target_os = "linux")]
 pub use kernel::KernelArbiter;

@@ -152,6 +152,7 @@ pub mod later {
             dst: arrived.src,
             sport: arrived.dport,
             dport: arrived.sport,
+            icmp_id: arrived.icmp_id,
             ttl: 64,
             mark: 0,
             ..first.clone()

@@ -116,9 +116,8 @@ impl Draw<'_> {
         let neighbour = near.and_then(|subnets| self.dice.pick(&subnets).copied());
         let src = match (neighbour, self.dice.number(0..=9)) {
             (Some(subnet), 0..=4) => subnet.nth(self.dice.of([5, 9, 77])),
-            (None, 0..=7) => self.own_address(),
-            // A source that is not its own cannot be bound to, and routing rules would not see it.
-            (None, _) if !topology.rules.is_empty() => self.own_address(),
+            // A source that is not its own cannot be bound to, and routing would not see it.
+            (None, _) => self.own_address(),
             (_, 9) if self.dice.chance(20) => self.odd_source(),
             _ => self.address(),
         };
@@ -212,9 +211,7 @@ impl Draw<'_> {
 
     fn may_come_from(&self, packet: &PacketSpec, address: IpAddr) -> bool {
         let topology = self.aim.topology;
-        packet.in_iface.is_some()
-            || topology.rules.is_empty()
-            || topology.addresses(self.aim.family).any(|own| own == address)
+        packet.in_iface.is_some() || topology.addresses(self.aim.family).any(|own| own == address)
     }
 
     /// Fragments where nothing puts them together, and whole packets elsewhere.
@@ -228,8 +225,8 @@ impl Draw<'_> {
             // Less than its header is malformed.
             packet.data = packet.data.max(8);
         }
-        let is_later = packet.fragment.is_some_and(|fragment| fragment.offset > 0);
-        if packet.proto == proto::ICMPV6 && is_later {
+        // The arbiter does not see where fragments of IPv6 go.
+        if !self.aim.is_v4() {
             packet.fragment = None;
         }
         if packet.fragment.is_some() {

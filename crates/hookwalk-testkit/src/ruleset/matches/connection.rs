@@ -68,8 +68,14 @@ pub(super) fn conntrack(draw: &mut Draw<'_>, protocol: u8) -> Condition {
             (format!("{}--ctrepldst {masked}", draw.not()), vec![])
         }
         7 => {
-            let status =
-                draw.word(["NONE", "SEEN_REPLY", "ASSURED", "CONFIRMED", "EXPECTED", "SEEN_REPLY,CONFIRMED"]);
+            let status = draw.word([
+                "NONE",
+                "SEEN_REPLY",
+                "ASSURED",
+                "CONFIRMED",
+                "SEEN_REPLY",
+                "SEEN_REPLY,CONFIRMED",
+            ]);
             (format!("{}--ctstatus {status}", draw.not()), vec![])
         }
         _ => (format!("--ctdir {}", draw.word(["ORIGINAL", "REPLY"])), vec![]),

@@ -154,7 +154,6 @@ pub const MATCHES: &[MatchKind] = &[
     plain("dccp", 1, other::dccp).of(&[33]).exotic(),
     plain("tcpmss", 1, other::tcpmss).of(TCP).exotic(),
     plain("osf", 1, other::osf).of(TCP).family(V4).at(ARRIVED).exotic(),
-    plain("string", 1, other::string).exotic(),
     plain("u32", 1, other::u32).exotic(),
     plain("frag", 1, other::frag).family(V6).exotic(),
     plain("rt", 1, other::rt).family(V6).exotic(),

@@ -23,11 +23,6 @@ pub(super) fn osf(draw: &mut Draw<'_>, _: u8) -> Condition {
     condition("osf", format!("-m osf {}--genre Linux", draw.not()), [])
 }
 
-pub(super) fn string(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let pattern = draw.word(["hhhh", "hookwalk"]);
-    condition("string", format!("-m string {}--string \"{pattern}\" --algo bm --to 65535", draw.not()), [])
-}
-
 pub(super) fn u32(draw: &mut Draw<'_>, _: u8) -> Condition {
     let test = draw.word(["0x0>>0x1c=0x4", "0x0>>0x1c=0x6", "0x4&0xff=0x0"]);
     condition("u32", format!("-m u32 {}--u32 \"{test}\"", draw.not()), [])
