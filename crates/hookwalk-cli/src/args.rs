@@ -32,16 +32,8 @@ pub(crate) enum Command {
     Diff(Box<DiffArguments>),
     /// Every rule that packets to an address, port, Service or Pod can meet, explained
     Find(Box<FindArguments>),
-    /// Not built yet
-    #[command(hide = true)]
-    Check(NotBuilt),
-}
-
-/// Takes anything, so that the answer is "not built yet" and not "unknown option".
-#[derive(Debug, Args)]
-pub(crate) struct NotBuilt {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _rest: Vec<String>,
+    /// Hold rules that another program wrote against what they were written for
+    Check(CheckArguments),
 }
 
 #[derive(Debug, Args)]
@@ -366,4 +358,19 @@ fn number(text: &str) -> Result<u32, String> {
 
 fn byte(text: &str) -> Result<u8, String> {
     number(text)?.try_into().map_err(|_| "expected a number from 0 to 255, decimal or 0x".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Objects as kubectl prints them, or JSON with objects, settings and invariants (docs/test-your-rules.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) invariants: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The rules, as iptables-restore takes them or iptables-save prints them
+    #[arg(default_value = "-")]
+    pub(crate) rules: Vec<PathBuf>,
 }

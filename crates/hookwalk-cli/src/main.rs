@@ -53,10 +53,6 @@ impl Failure {
     fn not_so(message: impl Into<String>) -> Self {
         Failure { exit: Exit::No, message: message.into() }
     }
-
-    fn not_built(what: &str) -> Self {
-        Failure::usage(format!("{what} is not built yet"))
-    }
 }
 
 /// Standard output that is closed early (`| head`) ends the run and is no error.

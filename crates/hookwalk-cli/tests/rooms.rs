@@ -33,6 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "hookwalk-cli",
         &[
             "hookwalk",
+            "hookwalk-testkit",
             "clap",
             "serde_json",
             "anstream",
@@ -44,9 +45,25 @@ const ROOMS: &[(&str, &[&str])] = &[
             "terminal_size",
         ],
     ),
+    (
+        "hookwalk-testkit",
+        &[
+            "hookwalk-parser",
+            "hookwalk-engine",
+            "hookwalk-kube",
+            "arbitrary",
+            "etherparse",
+            "nix",
+            "proptest",
+            "rustc-hash",
+            "socket2",
+            "thiserror",
+            "tun-rs",
+        ],
+    ),
     ("hookwalk-fuzz", &["hookwalk", "libfuzzer-sys"]),
     ("hookwalk-benches", &["hookwalk"]),
-    ("hookwalk-examples", &["hookwalk"]),
+    ("hookwalk-examples", &["hookwalk", "hookwalk-testkit", "proptest"]),
 ];
 
 fn metadata() -> Metadata {

@@ -1,23 +1,28 @@
-//! Tests of iptables rules, with the real Linux kernel as arbiter.
+//! Tests for whoever writes iptables rules, with no root and no kernel; and the real Linux kernel as
+//! arbiter for whoever has both.
 //!
-//! * [`topology`]: the node that both sides talk about: its interfaces, addresses and routes.
-//! * [`ruleset`]: small random rulesets from a seed, as `iptables-restore` text.
-//! * [`packets`]: packets aimed at the edges of a ruleset, and packets to and from bytes.
+//! * [`cluster`]: nodes of Kubernetes clusters, from a seed, from proptest or from your own objects,
+//!   and packets from every side to every Service.
+//! * [`invariants`]: what has to hold for the rules of such a node.
+//! * [`diff`]: which packets two sets of rules treat differently, and which rule made the difference.
+//! * [`mutate`]: faults put into rules, to see how many your tests catch.
 //! * [`KubeProxy`]: the rules that kube-proxy writes for [`objects`] of the API.
-//! * `kernel` (Linux only): a network namespace that is such a node, and what its kernel does with
-//!   a packet: where it went, which rules counted it, in which order.
+//! * [`ruleset`], [`topology`], [`packets`]: small random rulesets, nodes, and packets aimed at the edges
+//!   of a ruleset.
+//! * [`arbiter`]: the trait by which kernel and engine answer the same questions; `kernel` (feature
+//!   `kernel`, Linux only): a network namespace that is a node, and what its kernel does with a packet.
 //!
-//! * [`arbiter`]: the trait by which kernel and engine answer the same questions.
-//!
-//! Everything random comes from a seed, so a failure is reproduced by its number.
+//! Everything random comes from a seed, so a failure is reproduced by its number. Features: `proptest1`
+//! (strategies), `arbitrary1` (for fuzzers), `kernel`; without them the crate builds for `wasm32`.
 
 #![forbid(unsafe_code)]
 
 pub mod arbiter;
 pub mod cluster;
 pub mod dice;
+pub mod diff;
 pub mod invariants;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "kernel"))]
 pub mod kernel;
 pub mod mutate;
 pub mod packets;

@@ -1,3 +1,4 @@
+mod check;
 mod diff;
 mod dns;
 mod find;
@@ -26,6 +27,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Find(arguments) => find::run(&arguments),
-        Command::Check(_) => Err(Failure::not_built("`hookwalk check`")),
+        Command::Check(arguments) => check::run(&arguments),
     }
 }

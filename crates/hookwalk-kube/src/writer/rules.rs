@@ -183,6 +183,23 @@ impl KubeRules {
         jumps.map(|(table, from, rule)| format!("{command} -t {} -I {from} {rule}", table.as_str())).collect()
     }
 
+    /// The built-in chains of its tables with its jumps alone, as `iptables-restore --noflush` takes
+    /// them: what a sync leaves out.
+    pub fn jumps(&self) -> String {
+        let mut text = String::new();
+        for table in [TableName::Filter, TableName::Nat] {
+            line(&mut text, format_args!("*{}", table.as_str()));
+            for name in table.builtin() {
+                line(&mut text, format_args!(":{name} ACCEPT [0:0]"));
+            }
+            for (_, from, rule) in self.tables.jumps.iter().filter(|(of, ..)| *of == table) {
+                line(&mut text, format_args!("-A {from} {rule}"));
+            }
+            line(&mut text, format_args!("COMMIT"));
+        }
+        text
+    }
+
     /// What kube-proxy gives to `iptables-restore --noflush` in a full sync: every chain of its own
     /// anew, and those away that only `before` had. The jumps come from [`KubeRules::jump_commands`].
     ///

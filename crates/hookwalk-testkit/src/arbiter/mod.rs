@@ -6,13 +6,13 @@
 
 mod answer;
 mod engine;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "kernel"))]
 mod kernel;
 mod scene;
 
 pub use answer::{Answer, Answers, AsItLeft, Port, Unknown};
 pub use engine::{EngineArbiter, answers_of, shot_of};
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "kernel"))]
 pub use kernel::KernelArbiter;
 pub use scene::{Backend, Context, Moment, Scene, Shot, first_state, later};
 
@@ -21,7 +21,7 @@ pub use scene::{Backend, Context, Moment, Scene, Shot, first_state, later};
 #[non_exhaustive]
 pub enum ArbiterError {
     /// The kernel's side failed.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "kernel"))]
     #[error(transparent)]
     Kernel(#[from] crate::kernel::Error),
     /// The dump has errors.

@@ -12,6 +12,8 @@
 //! assert!(!cluster.probes().is_empty());
 //! ```
 
+#[cfg(feature = "arbitrary1")]
+mod arbitrary;
 mod expect;
 mod plan;
 mod probe;

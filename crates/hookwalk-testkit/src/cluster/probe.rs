@@ -130,7 +130,7 @@ impl Cluster {
             if to != AddressKind::NodePort && !self.is_taken(beside(ip)) {
                 let (pod, by) = (self.local_pod, Some(self.pod_interface));
                 add(Vantage::LocalPod, pod, by, AddressKind::Beside, beside(ip), number);
-                let client = service.source_ranges.iter().map(|range| next(range.address(), 2));
+                let client = service.source_ranges.iter().map(|range| self.guest(range.address()));
                 if let Some(client) = client.into_iter().find(|ip| is_of(&self.config, *ip)) {
                     let by = Some(self.uplink);
                     add(Vantage::Outside, client, by, AddressKind::Beside, beside(ip), number);
@@ -210,11 +210,16 @@ impl Cluster {
             let is_walled = !service.source_ranges.is_empty() && !self.is_taken(beside(to));
             sources.extend(is_walled.then_some((Vantage::Outside, beside(to))));
             for range in service.source_ranges.iter().filter(|range| range.family() == self.config.family) {
-                sources.push((Vantage::Outside, next(range.address(), 2)));
-                sources.extend(beyond(range).map(|ip| (Vantage::Outside, next(ip, 2))));
+                sources.push((Vantage::Outside, self.guest(range.address())));
+                sources.extend(beyond(range).map(|ip| (Vantage::Outside, self.guest(ip))));
             }
         }
         sources
+    }
+
+    /// An address behind the first of a prefix that is not the node's own.
+    fn guest(&self, first: IpAddr) -> IpAddr {
+        (2..32).map(|by| next(first, by)).find(|ip| !self.is_own(*ip)).unwrap_or(first)
     }
 
     fn loopback(&self) -> IpAddr {

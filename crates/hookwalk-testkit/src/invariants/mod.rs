@@ -46,6 +46,8 @@ mod trial;
 mod writers;
 
 pub use counterexample::{Counterexample, RuleLine};
+pub(crate) use counterexample::{show_outcome, show_packet};
+pub(crate) use same::behaviour as behaviour_of;
 pub use same::{same, same_packets};
 pub use trial::Trial;
 pub use writers::{backends_agree, order_of_services, partial_equals_full, syncing_twice};

@@ -20,7 +20,7 @@ pub fn same(one: &Trial<'_>, other: &Trial<'_>) -> Result<(), Counterexample> {
     Ok(())
 }
 
-/// The same for packets of your own, as [`aimed_at`](crate::edges::aimed_at) makes them.
+/// The same for packets of your own.
 pub fn same_packets(one: &Engine, other: &Engine, packets: &[Packet]) -> Result<(), Counterexample> {
     for packet in packets {
         let (Ok(a), Ok(b)) = (one.walk(packet), other.walk(packet)) else { continue };

@@ -19,15 +19,15 @@ pub struct Trial<'c> {
 impl<'c> Trial<'c> {
     /// Rules as `iptables-save` prints them or `iptables-restore` takes them. Where the text has no jump
     /// from a built-in chain, as what kube-proxy gives to `iptables-restore --noflush`, kube-proxy's own
-    /// jumps are put before it.
+    /// jumps to the chains that it has are put behind it.
     pub fn new(rules: &str, cluster: &'c Cluster) -> Self {
-        let dump = Reader::new().family(cluster.config.family).parse(rules);
+        let family = cluster.config.family;
+        let dump = Reader::new().family(family).parse(rules);
         if has_entry(&dump) {
             return Trial::of(vec![dump], cluster);
         }
-        let bare = Cluster { services: Vec::new(), slices: Vec::new(), ..cluster.clone() };
-        let text = bare.rules().restore() + rules;
-        Trial::of(vec![Reader::new().family(cluster.config.family).noflush(true).parse(text)], cluster)
+        let text = format!("{rules}\n{}", jumps_into(&dump, cluster));
+        Trial::of(vec![Reader::new().family(family).noflush(true).parse(text)], cluster)
     }
 
     /// Rules that are parsed already: the dumps of one node.
@@ -115,6 +115,24 @@ impl<'c> Trial<'c> {
 /// The outcomes of all cases.
 pub(super) fn outcomes(walk: &Walk) -> impl Iterator<Item = &Outcome> {
     walk.cases.iter().flat_map(|case| &case.outcomes)
+}
+
+/// kube-proxy's jumps, those that lead to a chain of the dump.
+fn jumps_into(dump: &Dump, cluster: &Cluster) -> String {
+    let mut text = String::new();
+    let mut table = None;
+    let bare = Cluster { services: Vec::new(), slices: Vec::new(), ..cluster.clone() };
+    for line in bare.rules().jumps().lines() {
+        if let Some(name) = line.strip_prefix('*') {
+            table = dump.tables().iter().rev().find(|table| table.name == name);
+        }
+        let target = line.rsplit(' ').next().unwrap_or_default();
+        if !line.starts_with("-A") || table.is_some_and(|table| table.chain(target).is_some()) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
 }
 
 /// Whether some built-in chain has a rule.
