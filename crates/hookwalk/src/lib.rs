@@ -57,10 +57,48 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Packets one after the other on one host are a session ([`Simulator`]): connections, `recent` lists and
+//! other memories carry over, time comes with the packets, chance from a seed.
+//!
+//! ```
+//! use hookwalk::{Engine, Host, Packet, Simulator, parse};
+//!
+//! // ClientIP affinity: who was seen at an endpoint in the last three hours goes there again.
+//! let dump = parse("\
+//! *nat
+//! :PREROUTING ACCEPT [0:0]
+//! :SVC - [0:0]
+//! :SEP-A - [0:0]
+//! :SEP-B - [0:0]
+//! -A PREROUTING -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j SVC
+//! -A SVC -m recent --rcheck --seconds 10800 --reap --name A --rsource -j SEP-A
+//! -A SVC -m recent --rcheck --seconds 10800 --reap --name B --rsource -j SEP-B
+//! -A SVC -m statistic --mode random --probability 0.50000000000 -j SEP-A
+//! -A SVC -j SEP-B
+//! -A SEP-A -p tcp -m recent --set --name A --rsource -m tcp -j DNAT --to-destination 10.0.1.2:8080
+//! -A SEP-B -p tcp -m recent --set --name B --rsource -m tcp -j DNAT --to-destination 10.0.2.2:8080
+//! COMMIT
+//! ");
+//! let engine = Engine::new(vec![dump], Host::default().with_node_address("192.168.50.10".parse()?));
+//! let mut session = Simulator::new(&engine, 7);
+//! let mut endpoints = Vec::new();
+//! for connection in 0..20_u16 {
+//!     let mut syn = Packet::new("10.0.0.5".parse()?, "10.96.0.10".parse()?)
+//!         .arriving_by("cni0".parse()?)
+//!         .source_port(40_000 + connection)
+//!         .destination_port(80);
+//!     syn.at = Some(u64::from(connection) * 3_600);
+//!     endpoints.push(session.walk(&syn)?.cases[0].outcomes[0].dst);
+//! }
+//! assert!(endpoints.iter().all(|endpoint| *endpoint == endpoints[0]));
+//! assert_eq!(session.connections().count(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Nothing here reads files, clocks or randomness: text, context and packets come in as values, and
 //! the crates build for `wasm32`. The stages can be used alone: `hookwalk-parser` for typed rules,
 //! `hookwalk-engine` for walks; this crate re-exports what embedders need of both and adds
-//! [`context`] (readers of `ip addr`, `ip route`, `ip rule`, `ipset`) and [`report`].
+//! [`context`] (readers of `ip addr`, `ip route`, `ip rule`, `ipset`, `conntrack`, `sysctl`) and [`report`].
 #![forbid(unsafe_code)]
 
 pub mod context;
