@@ -259,12 +259,7 @@ impl Doubt<'_> {
 }
 
 /// One finding for each thing that is wrong, however many packets it was seen with.
-pub(super) fn report(
-    port: &Port<'_>,
-    entry: &PortEntry,
-    mismatches: Vec<(Mismatch, Where)>,
-    findings: &mut Vec<Finding>,
-) {
+pub(super) fn report(port: &Port<'_>, mismatches: Vec<(Mismatch, Where)>, findings: &mut Vec<Finding>) {
     let mut groups: Vec<(Mismatch, Vec<Where>)> = Vec::new();
     for (mismatch, place) in mismatches {
         match groups.iter_mut().find(|(known, _)| known.is_like(&mismatch)) {
@@ -282,17 +277,10 @@ pub(super) fn report(
         };
         let seen = format!("{}{more}", first.text());
         let (code, message, rule) = told(port, &mismatch, &seen);
-        let rule = rule.or_else(|| balancing(entry, &mismatch)).unwrap_or_else(|| first.rule.clone());
+        // What is not there is told at the rule that serves the address.
+        let rule = rule.unwrap_or_else(|| first.rule.clone());
         findings.push(Finding::new(code, Severity::Error, message).about(port.object()).at(rule));
     }
-}
-
-/// For an endpoint that is not there: the rule of another one of the same Service, where it should stand
-/// beside.
-fn balancing(entry: &PortEntry, mismatch: &Mismatch) -> Option<RuleRef> {
-    let Mismatch::Missing(endpoint) = mismatch else { return None };
-    let beside = entry.endpoints.iter().find(|known| known.address.is_ipv4() == endpoint.is_ipv4());
-    beside.map(|known| known.rule.clone())
 }
 
 fn told(port: &Port<'_>, mismatch: &Mismatch, seen: &str) -> (&'static str, String, Option<RuleRef>) {

@@ -187,7 +187,7 @@ impl<'o> Verifier<'o> {
         if broken.marks {
             mismatches.retain(|(mismatch, _): &(Mismatch, Where)| !mismatch.is_about_masquerading());
         }
-        compare::report(port, entry, mismatches, findings);
+        compare::report(port, mismatches, findings);
         chains::check_port(tables, settings, port, entry, findings);
         if !broken.node_ports {
             chains::check_localhost(tables, settings, port, findings);
