@@ -1,8 +1,9 @@
 //! Fixed work whose instructions are counted: `counted parse|compile|walk|linear|named TIMES`.
-//! `benches/counts` runs it under callgrind.
+//! `benches/counts` runs it under callgrind. `counted dump SERVICES` prints a dump.
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement says what is wrong by failing")]
 
 use std::hint::black_box;
+use std::io::Write;
 
 use hookwalk::parse;
 use hookwalk_benches::{engine, kube_dump, packet, summed};
@@ -14,6 +15,10 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let what = arguments.next().expect("what to do");
     let times: usize = arguments.next().map_or(1, |text| text.parse().expect("a number"));
+    if what == "dump" {
+        let written = std::io::stdout().write_all(kube_dump(times, ENDPOINTS).as_bytes());
+        return written.expect("the dump can be written");
+    }
     let text = kube_dump(SERVICES, ENDPOINTS);
     match what.as_str() {
         "parse" => {
