@@ -82,6 +82,8 @@ impl KernelArbiter {
         let (topology, node) = self.node.as_ref().ok_or(ArbiterError::NoScene)?;
         let first = Injection::of(&shot.first);
         if shot.moment == Moment::First {
+            // What came late of the packets before must not be met.
+            node.forget_connections()?;
             return Ok(Some(node.send(first)?));
         }
         node.forget_connections()?;
