@@ -32,3 +32,8 @@ pub mod topology;
 pub use hookwalk_kube::objects;
 pub use hookwalk_kube::writer::{self, KubeProxy};
 pub use hookwalk_parser::types::Family;
+
+/// The programs of the guide run.
+#[cfg(all(doctest, feature = "proptest1"))]
+#[doc = include_str!("../../../docs/test-your-rules.md")]
+struct Guide;
