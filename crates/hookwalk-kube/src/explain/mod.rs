@@ -1,6 +1,6 @@
 //! What a rule does, in a plain sentence: "marks it with 0x4000/0x4000 unless it comes from 10.0.0.0/8".
 //!
-//! [`matches`] says when a rule holds and [`targets`] what it does then, one small function an extension;
+//! `matches` says when a rule holds and `targets` what it does then, one small function an extension;
 //! what has no words of its own is told as it is written. "It" is the packet.
 //!
 //! ```
