@@ -179,7 +179,7 @@ mod tests {
     use crate::cluster::Cluster;
 
     #[test]
-    #[ignore = "fails since the jumps of kube-proxy are added to restore input: open"]
+    #[ignore = "fails, cause not found yet: open"]
     fn a_changed_rule_is_named_with_its_packets() {
         let cluster =
             Cluster::planned(&crate::cluster::Plan::showcase(crate::cluster::SettingsPlan::default()));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "fails since the jumps of kube-proxy are added to restore input: open"]
+    #[ignore = "fails, cause not found yet: open"]
     fn packets_are_shrunk() {
         let cluster = Cluster::random(3);
         let closed = "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n";
