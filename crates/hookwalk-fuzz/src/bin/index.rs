@@ -2,7 +2,9 @@
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 #[cfg(feature = "libfuzzer")]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| _ = hookwalk_fuzz::check_index(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    hookwalk_fuzz::check_index(bytes);
+});
 
 #[cfg(not(feature = "libfuzzer"))]
 fn main() -> std::io::Result<()> {

@@ -47,6 +47,9 @@ impl Dump {
                 let blanks = out.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
                 out.truncate(out.len() - blanks);
                 protect_cr(out);
+            } else if out.ends_with(b"\r") {
+                // A blank behind it keeps it in its word: an interface can have such a name.
+                out.push(b' ');
             }
             out.extend_from_slice(end);
         }
