@@ -20,8 +20,8 @@
 //! let report = dns::check(&engine, &["10.0.0.5".parse().unwrap()], &conf);
 //! assert_eq!(report.queries[0].answer, Answer::Works);
 //! assert_eq!(report.queries[0].endpoints[0].address, "10.0.1.2:53".parse().unwrap());
-//! // Nothing takes the query by TCP to the same address: it goes on to whatever has it.
-//! assert_eq!(report.queries[1].answer, Answer::Outside);
+//! // Nothing takes the query by TCP, and no machine has the address: it is a Service's.
+//! assert_eq!(report.queries[1].answer, Answer::Fails);
 //! ```
 
 mod judge;
