@@ -102,6 +102,9 @@ pub(super) fn node(topology: &Topology) -> Result<Vec<Device>, Error> {
         ("net.ipv4.conf.default.send_redirects", "0"),
         // No limit on the rate of ICMP errors: the mask names the types that have one.
         ("net.ipv4.icmp_ratemask", "0"),
+        // The limit of both families together: IPv6 errors count as well.
+        ("net.ipv4.icmp_msgs_burst", "100000000"),
+        ("net.ipv4.icmp_msgs_per_sec", "100000000"),
     ] {
         set_sysctl(name, value)?;
     }

@@ -39,13 +39,32 @@ fn count(
     Ok([traced, node.save_counters(backend, family)?.since(&before)])
 }
 
-/// An observation without what differs from one sending to the next: identifications in replies.
-fn comparable(seen: &Observation) -> String {
+/// An observation without what differs from one sending to the next: identifications in replies, and where
+/// NAT draws ports all that holds them. Of the packet as far as both backends show it: nft traces hold the
+/// headers alone.
+fn comparable(seen: &Observation, shown: usize, draws_ports: bool) -> String {
     let Observation { verdict, packet, mark, hooks, connection, refused, .. } = seen;
+    let rewritten = (!draws_ports).then(|| (&packet[..shown], connection));
     let steps = seen.steps.iter().map(|step| (&step.table, &step.chain, step.at, step.mark));
     let steps: Vec<_> = steps.collect();
     let replies: Vec<_> = seen.replies.iter().map(|reply| (reply.kind, &reply.left_by)).collect();
-    format!("{verdict:?} {mark:x} {hooks:?} {connection:?} {refused:?}\n{packet:?}\n{replies:?}\n{steps:#?}")
+    format!("{verdict:?} {mark:x} {hooks:?} {refused:?}\n{rewritten:?}\n{replies:?}\n{steps:#?}")
+}
+
+/// The rules with each draw forced: the dice of two backends would differ.
+fn chance_as_certainty(rules: &str) -> String {
+    let mut forced = String::with_capacity(rules.len());
+    for (number, part) in rules.split("--probability ").enumerate() {
+        let rest = match (number, part.find([' ', '\n'])) {
+            (0, _) => part,
+            (_, end) => {
+                forced.push_str("--probability 1");
+                &part[end.unwrap_or(part.len())..]
+            }
+        };
+        forced.push_str(rest);
+    }
+    forced
 }
 
 #[test]
@@ -64,7 +83,7 @@ fn traces_agree_with_counters_and_backends_with_each_other() {
             node.load_sets(&ruleset.sets_text()).unwrap();
         }
 
-        let text = ruleset.to_string();
+        let text = chance_as_certainty(&ruleset.to_string());
         let packets = aimed_at(&ruleset, &topology, seed, PACKETS);
         let [legacy, nft] = nodes.each_ref().map(|(backend, node)| {
             let start = Instant::now();
@@ -75,12 +94,22 @@ fn traces_agree_with_counters_and_backends_with_each_other() {
             let seen = send_all(node, &packets).unwrap();
             sending += start.elapsed();
             let [traced, counted] = count(node, *backend, family, &packets, &seen).unwrap();
-            assert_eq!(traced, counted, "seed {seed}, {backend:?}\n{text}");
+            match family {
+                Family::V4 => assert_eq!(traced, counted, "seed {seed}, {backend:?}\n{text}"),
+                // An IPv6 host also speaks by itself: neighbour discovery, multicast groups.
+                Family::V6 => {
+                    let missed = traced.rules.iter().find(|(rule, met)| counted.rules.get(rule) < Some(met));
+                    assert_eq!(missed, None, "seed {seed}, {backend:?}\n{text}");
+                }
+            }
             seen
         });
+        let draws_ports = ["--random", "-j SNAT", "--to-ports"].iter().any(|word| text.contains(word));
         for ((packet, legacy), nft) in packets.iter().zip(&legacy).zip(&nft) {
             *verdicts.entry(legacy.verdict.name()).or_default() += 1;
-            assert_eq!(comparable(legacy), comparable(nft), "seed {seed}, {packet}\n{text}");
+            let shown = legacy.packet.len().min(nft.packet.len());
+            let of = |seen| comparable(seen, shown, draws_ports);
+            assert_eq!(of(legacy), of(nft), "seed {seed}, {packet}\n{text}");
         }
         rules += ruleset.rules().count();
         met +=
