@@ -126,8 +126,13 @@ fn jumps_into(dump: &Dump, cluster: &Cluster) -> String {
         if let Some(name) = line.strip_prefix('*') {
             table = dump.tables().iter().rev().find(|table| table.name == name);
         }
-        let target = line.rsplit(' ').next().unwrap_or_default();
-        if !line.starts_with("-A") || table.is_some_and(|table| table.chain(target).is_some()) {
+        let has = |chain: &str| table.is_some_and(|table| table.chain(chain).is_some());
+        let is_wanted = match line.strip_prefix(':').and_then(|rest| rest.split(' ').next()) {
+            // The policies of the text stay.
+            Some(declared) => !has(declared),
+            None => !line.starts_with("-A") || has(line.rsplit(' ').next().unwrap_or_default()),
+        };
+        if is_wanted {
             text.push_str(line);
             text.push('\n');
         }

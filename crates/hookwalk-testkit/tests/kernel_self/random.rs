@@ -44,7 +44,7 @@ fn count(
 /// headers alone.
 fn comparable(seen: &Observation, shown: usize, draws_ports: bool) -> String {
     let Observation { verdict, packet, mark, hooks, connection, refused, .. } = seen;
-    let rewritten = (!draws_ports).then(|| (&packet[..shown], connection));
+    let rewritten = (!draws_ports).then(|| (packet.get(..shown), connection));
     let steps = seen.steps.iter().map(|step| (&step.table, &step.chain, step.at, step.mark));
     let steps: Vec<_> = steps.collect();
     let replies: Vec<_> = seen.replies.iter().map(|reply| (reply.kind, &reply.left_by)).collect();
