@@ -90,6 +90,18 @@ pub(crate) enum BackendArgument {
     Nft,
 }
 
+/// The dumps of one node, and what else is known of it.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArguments {
+    #[command(flatten)]
+    pub(crate) context: ContextArguments,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The dumps of one node; - for standard input
+    #[arg(required = true)]
+    pub(crate) dumps: Vec<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct TraceArguments {
     #[command(flatten)]
@@ -107,12 +119,7 @@ pub(crate) struct TraceArguments {
     #[arg(long)]
     pub(crate) steps: bool,
     #[command(flatten)]
-    pub(crate) context: ContextArguments,
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-    /// The dumps of one node; - for standard input
-    #[arg(required = true)]
-    pub(crate) dumps: Vec<PathBuf>,
+    pub(crate) input: NodeArguments,
 }
 
 #[derive(Debug, Args)]
@@ -130,12 +137,7 @@ pub(crate) struct ServicesArguments {
     #[arg(long, value_name = "NAME", requires = "objects")]
     pub(crate) node: Option<String>,
     #[command(flatten)]
-    pub(crate) context: ContextArguments,
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-    /// The dumps of one node; - for standard input
-    #[arg(required = true)]
-    pub(crate) dumps: Vec<PathBuf>,
+    pub(crate) input: NodeArguments,
 }
 
 #[derive(Debug, Args)]
@@ -149,12 +151,7 @@ pub(crate) struct FindArguments {
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) context: ContextArguments,
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-    /// The dumps of one node; - for standard input
-    #[arg(required = true)]
-    pub(crate) dumps: Vec<PathBuf>,
+    pub(crate) input: NodeArguments,
 }
 
 #[derive(Debug, Args)]
@@ -178,12 +175,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) context: ContextArguments,
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-    /// The dumps of one node; - for standard input
-    #[arg(required = true)]
-    pub(crate) dumps: Vec<PathBuf>,
+    pub(crate) input: NodeArguments,
 }
 
 #[derive(Debug, Args)]

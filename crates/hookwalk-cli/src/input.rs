@@ -1,5 +1,5 @@
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hookwalk::context::ContextError;
 use hookwalk::types::Family;
@@ -11,6 +11,11 @@ use crate::{Failure, diagnostics};
 /// The name of a file as it stands before its line numbers.
 pub(crate) fn name(file: &Path) -> String {
     if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
+}
+
+/// Files as diagnostics name them.
+pub(crate) fn names(files: &[PathBuf]) -> Vec<String> {
+    files.iter().map(|file| name(file)).collect()
 }
 
 pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -98,6 +103,13 @@ pub(crate) fn dump(file: &Path, reading: &Reading) -> Result<Dump, Failure> {
     let dump = reader.parse(read(file)?);
     diagnostics::print(&name(file), &dump);
     Ok(dump)
+}
+
+/// Reads dumps and tells what was not right with them; refuses those of which nothing can be used.
+pub(crate) fn dumps(files: &[PathBuf], reading: &Reading) -> Result<Vec<Dump>, Failure> {
+    let dumps = files.iter().map(|file| dump(file, reading)).collect::<Result<Vec<_>, _>>()?;
+    check(&dumps, reading)?;
+    Ok(dumps)
 }
 
 /// Refuses dumps of which nothing can be used, and with `--strict` those with an error.

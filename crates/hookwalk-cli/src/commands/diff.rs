@@ -12,8 +12,8 @@ pub(crate) fn run(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let (objects, _) = kube::objects(&arguments.objects, &arguments.reading)?;
     let objects = (!arguments.objects.is_empty()).then_some(objects);
     let files: Vec<_> = std::iter::once(&arguments.first).chain(&arguments.others).cloned().collect();
-    let dumps = kube::dumps(&files, &arguments.reading)?;
-    let files: Vec<String> = files.iter().map(|file| input::name(file)).collect();
+    let dumps = input::dumps(&files, &arguments.reading)?;
+    let files = input::names(&files);
     let read = dumps.iter().map(|dump| Inventory::read(std::slice::from_ref(dump), objects.as_ref()));
     let inventories: Vec<Inventory> = read.collect();
     let options = Options { of_many_nodes: arguments.nodes };

@@ -20,12 +20,8 @@ const DIM: Style = Style::new().dimmed();
 pub(crate) fn run(arguments: &DnsArguments) -> Result<Exit, Failure> {
     let host = input::host(&arguments.context, arguments.reading.strict)?;
     let conf = String::from_utf8_lossy(&input::read(&arguments.resolv_conf)?).into_owned();
-    let mut dumps = Vec::with_capacity(arguments.dumps.len());
-    for file in &arguments.dumps {
-        dumps.push(input::dump(file, &arguments.reading)?);
-    }
-    input::check(&dumps, &arguments.reading)?;
-    let files: Vec<String> = arguments.dumps.iter().map(|file| input::name(file)).collect();
+    let dumps = input::dumps(&arguments.dumps, &arguments.reading)?;
+    let files = input::names(&arguments.dumps);
     let engine = Engine::new(dumps, host);
     diagnostics::print_problems(&files, engine.problems());
     let report = dns::check(&engine, &arguments.pod, &ResolvConf::read(&conf));

@@ -19,13 +19,9 @@ const DEPENDING_SHOWN: usize = 4;
 pub(crate) fn run(arguments: &FindArguments) -> Result<Exit, Failure> {
     let what: What =
         arguments.what.parse().map_err(|error: find::BadWhat| Failure::usage(error.to_string()))?;
-    let host = input::host(&arguments.context, arguments.reading.strict)?;
-    let mut dumps = Vec::with_capacity(arguments.dumps.len());
-    for file in &arguments.dumps {
-        dumps.push(input::dump(file, &arguments.reading)?);
-    }
-    input::check(&dumps, &arguments.reading)?;
-    let files: Vec<String> = arguments.dumps.iter().map(|file| input::name(file)).collect();
+    let host = input::host(&arguments.input.context, arguments.input.reading.strict)?;
+    let dumps = input::dumps(&arguments.input.dumps, &arguments.input.reading)?;
+    let files = input::names(&arguments.input.dumps);
     let found = match find::find(&dumps, &host, &what) {
         Ok(found) => found,
         Err(error @ FindError::NoService { .. }) => return Err(Failure::not_so(error.to_string())),

@@ -3,12 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use hookwalk::Host;
 use hookwalk::kube::inventory::Inventory;
 use hookwalk::kube::objects::{Node, Objects};
 use hookwalk::kube::settings::Settings;
 use hookwalk::kube::vantage::Prober;
-use hookwalk::{Dump, RuleRef};
+use hookwalk::{Dump, Host, RuleRef};
 
 use crate::args::Reading;
 use crate::{Failure, input};
@@ -47,16 +46,6 @@ pub(crate) fn node<'o>(objects: &'o Objects, name: Option<&str>) -> Result<Optio
         ))),
         found => Ok(found),
     }
-}
-
-/// Reads the dumps of a node; refuses those without rules of kube-proxy.
-pub(crate) fn dumps(files: &[PathBuf], reading: &Reading) -> Result<Vec<Dump>, Failure> {
-    let mut dumps = Vec::with_capacity(files.len());
-    for file in files {
-        dumps.push(input::dump(file, reading)?);
-    }
-    input::check(&dumps, reading)?;
-    Ok(dumps)
 }
 
 /// The engine that asks, with the addresses that stand for senders.

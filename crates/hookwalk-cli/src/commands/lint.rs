@@ -8,12 +8,8 @@ use crate::args::LintArguments;
 use crate::{Exit, Failure, input};
 
 pub(crate) fn run(arguments: &LintArguments) -> Result<Exit, Failure> {
-    let mut dumps = Vec::with_capacity(arguments.dumps.len());
-    for file in &arguments.dumps {
-        dumps.push(input::dump(file, &arguments.reading)?);
-    }
-    input::check(&dumps, &arguments.reading)?;
-    let files: Vec<String> = arguments.dumps.iter().map(|file| input::name(file)).collect();
+    let dumps = input::dumps(&arguments.dumps, &arguments.reading)?;
+    let files = input::names(&arguments.dumps);
     let found = lint::lint(&dumps);
     if arguments.json {
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());

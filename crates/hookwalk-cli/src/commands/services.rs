@@ -8,15 +8,15 @@ use crate::args::ServicesArguments;
 use crate::{Exit, Failure, diagnostics, input};
 
 pub(crate) fn run(arguments: &ServicesArguments) -> Result<Exit, Failure> {
-    let host = input::host(&arguments.context, arguments.reading.strict)?;
-    let (objects, _) = kube::objects(&arguments.objects, &arguments.reading)?;
+    let host = input::host(&arguments.input.context, arguments.input.reading.strict)?;
+    let (objects, _) = kube::objects(&arguments.objects, &arguments.input.reading)?;
     let objects = (!arguments.objects.is_empty()).then_some(objects);
     let node = match &objects {
         Some(objects) => kube::node(objects, arguments.node.as_deref())?,
         None => None,
     };
-    let dumps = kube::dumps(&arguments.dumps, &arguments.reading)?;
-    let files: Vec<String> = arguments.dumps.iter().map(|file| input::name(file)).collect();
+    let dumps = input::dumps(&arguments.input.dumps, &arguments.input.reading)?;
+    let files = input::names(&arguments.input.dumps);
     let mut inventory = Inventory::read(&dumps, objects.as_ref());
     let prober = kube::prober(dumps, host, &inventory, objects.as_ref(), node);
     diagnostics::print_problems(&files, prober.engine().problems());

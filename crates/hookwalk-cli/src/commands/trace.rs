@@ -9,13 +9,9 @@ use crate::args::{PacketArguments, TraceArguments};
 use crate::{Exit, Failure, diagnostics, input};
 
 pub(crate) fn run(arguments: &TraceArguments) -> Result<Exit, Failure> {
-    let host = input::host(&arguments.context, arguments.reading.strict)?;
-    let mut dumps = Vec::with_capacity(arguments.dumps.len());
-    for file in &arguments.dumps {
-        dumps.push(input::dump(file, &arguments.reading)?);
-    }
-    input::check(&dumps, &arguments.reading)?;
-    let files: Vec<String> = arguments.dumps.iter().map(|file| input::name(file)).collect();
+    let host = input::host(&arguments.input.context, arguments.input.reading.strict)?;
+    let dumps = input::dumps(&arguments.input.dumps, &arguments.input.reading)?;
+    let files = input::names(&arguments.input.dumps);
     let engine = Engine::new(dumps, host);
     diagnostics::print_problems(&files, engine.problems());
     match &arguments.packets {
@@ -36,7 +32,7 @@ fn one(arguments: &TraceArguments, engine: &Engine, files: &[String]) -> Result<
         writeln!(out)?;
     } else {
         let mut out = anstream::stdout().lock();
-        let tables: Vec<String> = arguments.context.conntrack.iter().map(|file| input::name(file)).collect();
+        let tables = input::names(&arguments.input.context.conntrack);
         trace_text::print(&mut out, engine, files, &tables, &walk, arguments.steps)?;
     }
     Ok(Exit::Done)

@@ -9,15 +9,15 @@ use crate::args::VerifyArguments;
 use crate::{Exit, Failure, diagnostics, input};
 
 pub(crate) fn run(arguments: &VerifyArguments) -> Result<Exit, Failure> {
-    let host = input::host(&arguments.context, arguments.reading.strict)?;
-    let (objects, lost) = kube::objects(&arguments.objects, &arguments.reading)?;
+    let host = input::host(&arguments.input.context, arguments.input.reading.strict)?;
+    let (objects, lost) = kube::objects(&arguments.objects, &arguments.input.reading)?;
     if lost > 0 {
         // Rules of an object that was left out would be called stale.
         return Err(Failure::input("objects that cannot be read cannot be compared with the rules"));
     }
     kube::node(&objects, arguments.node.as_deref())?;
-    let dumps = kube::dumps(&arguments.dumps, &arguments.reading)?;
-    let files: Vec<String> = arguments.dumps.iter().map(|file| input::name(file)).collect();
+    let dumps = input::dumps(&arguments.input.dumps, &arguments.input.reading)?;
+    let files = input::names(&arguments.input.dumps);
     let options = Options {
         node: arguments.node.clone(),
         cluster_cidrs: arguments.cluster_cidr.clone(),
