@@ -2,32 +2,67 @@
 
 use std::ops::RangeInclusive;
 
-/// A stream of choices that depends on its seed alone.
+/// A stream of choices that depends on its seed alone, or on bytes.
 #[derive(Debug, Clone)]
 pub struct Dice {
-    state: u64,
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Seed(u64),
+    /// What is left of the bytes, the next one last.
+    Bytes(Vec<u8>),
 }
 
 impl Dice {
     /// Dice that always fall the same way for the same seed.
     pub fn new(seed: u64) -> Self {
-        Self { state: seed }
+        Self { source: Source::Seed(seed) }
+    }
+
+    /// Dice for fuzzers, each choice made by a byte or a few: what follows a choice stays the same when
+    /// another value is put in its place. Behind the last byte every choice is the first or plainest.
+    ///
+    /// ```
+    /// use hookwalk_testkit::dice::Dice;
+    ///
+    /// let mut dice = Dice::from_bytes(&[3, 200]);
+    /// assert_eq!((dice.number(0..=9), dice.number(0..=9), dice.number(1..=6)), (3, 0, 1));
+    /// ```
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self { source: Source::Bytes(bytes.iter().rev().copied().collect()) }
     }
 
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.at_least(8)
+    }
+
+    /// As many of the next bytes, or 64 bits of a seed.
+    fn at_least(&mut self, bytes: usize) -> u64 {
+        match &mut self.source {
+            Source::Seed(state) => {
+                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mut mixed = *state;
+                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                mixed ^ (mixed >> 31)
+            }
+            Source::Bytes(left) => (0..bytes).fold(0, |all, _| all << 8 | u64::from(left.pop().unwrap_or(0))),
+        }
     }
 
     /// A number of the range, both ends included; its start for an empty range.
     pub fn number(&mut self, range: RangeInclusive<u32>) -> u32 {
         let (low, high) = range.into_inner();
         let span = u64::from(high.saturating_sub(low)) + 1;
-        let offset = u32::try_from(self.bits() % span).unwrap_or(0);
+        let bytes = match span {
+            0..=0x100 => 1,
+            0x101..=0x1_0000 => 2,
+            _ => 4,
+        };
+        let offset = u32::try_from(self.at_least(bytes) % span).unwrap_or(0);
         low.saturating_add(offset)
     }
 
@@ -39,7 +74,12 @@ impl Dice {
 
     /// True `percent` times in a hundred.
     pub fn chance(&mut self, percent: u32) -> bool {
-        self.number(1..=100) <= percent
+        let rolled = self.number(1..=100);
+        match self.source {
+            Source::Seed(_) => rolled <= percent,
+            // So that it is false behind the last byte.
+            Source::Bytes(_) => rolled > 100_u32.saturating_sub(percent),
+        }
     }
 
     /// One of the items, or `None` where there is none.

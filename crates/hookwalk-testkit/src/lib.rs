@@ -7,8 +7,9 @@
 //! * [`diff`]: which packets two sets of rules treat differently, and which rule made the difference.
 //! * [`mutate`]: faults put into rules, to see how many your tests catch.
 //! * [`KubeProxy`]: the rules that kube-proxy writes for [`objects`] of the API.
-//! * [`ruleset`], [`topology`], [`packets`]: small random rulesets, nodes, and packets aimed at the edges
-//!   of a ruleset.
+//! * [`ruleset`], [`topology`], [`packets`]: random rulesets of any extensions or rules of your own, nodes, and
+//!   packets aimed at the edges of a ruleset.
+//! * [`shrink`]: what failed, as small as it can be.
 //! * [`arbiter`]: the trait by which kernel and engine answer the same questions; `kernel` (feature
 //!   `kernel`, Linux only): a network namespace that is a node, and what its kernel does with a packet.
 //!
@@ -27,6 +28,9 @@ pub mod kernel;
 pub mod mutate;
 pub mod packets;
 pub mod ruleset;
+pub mod shrink;
+#[cfg(feature = "proptest1")]
+mod strategy;
 pub mod topology;
 
 pub use hookwalk_kube::objects;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hookwalk_parser::types::Family;
 
 use crate::dice::Dice;
+use crate::ruleset::{Hint, Ruleset};
 
 /// An address with the length of its prefix; host bits are kept (`10.0.0.1/24`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,6 +168,22 @@ pub struct Topology {
     /// asks for it (a NAT target, a `conntrack` match), and an untracked packet never meets a rule
     /// of nat. A node of a cluster always tracks, so this is the default; with `false` the rules decide.
     pub track_connections: bool,
+}
+
+impl Topology {
+    /// With an interface, without addresses, for each that a ruleset names beside `lo`.
+    #[must_use]
+    pub fn with_interfaces_of(mut self, ruleset: &Ruleset) -> Self {
+        let edges = ruleset.rules().flat_map(|rule| rule.conditions.iter().flat_map(|one| &one.edges));
+        for hint in edges.flatten() {
+            let Hint::In(name) = hint else { continue };
+            let is_new = name != "lo" && self.interfaces.iter().all(|known| known.name != *name);
+            if is_new {
+                self.interfaces.push(Interface { name: name.clone(), addresses: vec![] });
+            }
+        }
+        self
+    }
 }
 
 fn subnet(text: &str, prefix: u8) -> Subnet {

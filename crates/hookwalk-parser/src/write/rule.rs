@@ -1,7 +1,7 @@
 use super::Origin;
 use crate::extensions::{Match, Target};
 use crate::syntax::{Word, split_words};
-use crate::types::Text;
+use crate::types::{Family, Text};
 use crate::{Backend, Chain, Dump, OptionText, OptionValue, Rule};
 
 impl Dump {
@@ -117,16 +117,24 @@ fn write_parts(origin: Option<Origin>, rule: &Rule, out: &mut Vec<u8>) {
     let is_nft = origin.is_some_and(|(_, backend)| backend == Some(Backend::Nft));
     options(&rule.base.options(), out);
     for part in &rule.matches {
-        if let Match::Unknown(unknown) = part {
-            out.push(b' ');
-            out.extend_from_slice(unknown.text.as_bytes());
-            continue;
-        }
-        out.extend_from_slice(b" -m ");
-        out.extend_from_slice(part.name().as_bytes());
-        options(&part.options_of(family, is_nft), out);
+        write_match(part, family, is_nft, out);
     }
-    match &rule.target {
+    write_target(&rule.target, family, is_nft, out);
+}
+
+fn write_match(part: &Match, family: Option<Family>, is_nft: bool, out: &mut Vec<u8>) {
+    if let Match::Unknown(unknown) = part {
+        out.push(b' ');
+        out.extend_from_slice(unknown.text.as_bytes());
+        return;
+    }
+    out.extend_from_slice(b" -m ");
+    out.extend_from_slice(part.name().as_bytes());
+    options(&part.options_of(family, is_nft), out);
+}
+
+fn write_target(target: &Target, family: Option<Family>, is_nft: bool, out: &mut Vec<u8>) {
+    match target {
         Target::None => {}
         Target::Unknown(unknown) => {
             out.push(b' ');
@@ -139,6 +147,41 @@ fn write_parts(origin: Option<Origin>, rule: &Rule, out: &mut Vec<u8>) {
             out.extend_from_slice(target.name().as_bytes());
             options(&target.options_of(family, is_nft), out);
         }
+    }
+}
+
+impl Match {
+    /// The match as legacy iptables-save 1.8.9 prints it, with its `-m`; what was not understood, as it was
+    /// read. Bytes that are no UTF-8 are replaced.
+    ///
+    /// ```
+    /// let dump = hookwalk_parser::parse("*filter\n:X - [0:0]\n-A X -p tcp ! --dport 80\nCOMMIT\n");
+    /// let rule = &dump.tables()[0].chains[0].rules[0];
+    /// assert_eq!(rule.matches[0].text(None), "-m tcp ! --dport 80");
+    /// ```
+    pub fn text(&self, family: Option<Family>) -> String {
+        let mut out = Vec::new();
+        write_match(self, family, false, &mut out);
+        String::from_utf8_lossy(trim_blanks(&out)).into_owned()
+    }
+}
+
+impl Target {
+    /// The target as legacy iptables-save 1.8.9 prints it, with its `-j` or `-g`; empty where there is none.
+    /// As [`Match::text`] otherwise.
+    pub fn text(&self, family: Option<Family>) -> String {
+        let mut out = Vec::new();
+        write_target(self, family, false, &mut out);
+        String::from_utf8_lossy(trim_blanks(&out)).into_owned()
+    }
+}
+
+impl std::fmt::Display for OptionText {
+    /// `! --dport 80`, as iptables-save prints it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = Vec::new();
+        options(std::slice::from_ref(self), &mut out);
+        f.write_str(&String::from_utf8_lossy(trim_blanks(&out)))
     }
 }
 

@@ -4,7 +4,6 @@ use hookwalk_engine::{
     Engine, Host, Outcome, Packet, PacketState, Place, RuleRef, StepKind, Verdict, Walk, WalkStep,
 };
 use hookwalk_parser::Severity;
-use hookwalk_parser::types::{Protocol, TcpFlags};
 
 use super::answer::{Answer, Answers, AsItLeft, Port, Unknown};
 use super::scene::{Context, Moment, Scene, Shot, first_state};
@@ -51,7 +50,7 @@ impl EngineArbiter {
     /// The walk of a packet.
     pub fn walk(&self, shot: &Shot) -> Result<Walk, ArbiterError> {
         let engine = self.engine.as_ref().ok_or(ArbiterError::NoScene)?;
-        let mut packet = packet(&shot.first);
+        let mut packet = shot.first.to_packet();
         packet.state = match shot.moment {
             Moment::First => first_state(&shot.first),
             Moment::Second => PacketState::Second,
@@ -136,30 +135,6 @@ pub fn shot_of(packet: &Packet) -> Option<Shot> {
     let is_bridged = packet.physdev_in.is_some() || packet.physdev_out.is_some();
     (!is_open && as_asked && !is_bridged && packet.fragment_offset == 0)
         .then_some(Shot { first: spec, moment })
-}
-
-/// A packet in the engine's words.
-fn packet(spec: &PacketSpec) -> Packet {
-    let mut packet = Packet::new(spec.src, spec.dst).protocol(Protocol(spec.proto));
-    packet.in_interface = spec.in_iface.as_deref().and_then(|name| name.parse().ok());
-    packet.ttl = spec.ttl;
-    packet.tos = spec.tos;
-    packet.tcp_flags = TcpFlags(spec.flags);
-    packet.length = Some(spec.length());
-    packet.mark = spec.mark;
-    if spec.has_ports() {
-        (packet.sport, packet.dport) = (Some(spec.sport), Some(spec.dport));
-    }
-    if proto::is_icmp(spec.proto) {
-        (packet.icmp_type, packet.icmp_code) = (Some(spec.icmp_type), Some(spec.icmp_code));
-    }
-    if let Some(fragment) = spec.fragment {
-        (packet.fragment_offset, packet.more_fragments) = (fragment.offset, fragment.more);
-    }
-    if spec.in_iface.is_none() {
-        (packet.uid, packet.gid) = (Some(0), Some(0));
-    }
-    packet
 }
 
 /// The answers of one case of a walk.

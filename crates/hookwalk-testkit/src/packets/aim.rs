@@ -15,43 +15,54 @@ use crate::topology::{Subnet, Topology};
 /// them are made for one of the rules, half stand at the edges of any; now and then one is odd (a martian,
 /// TTL 1, strange flags).
 pub fn aimed_at(ruleset: &Ruleset, topology: &Topology, seed: u64, count: usize) -> Vec<PacketSpec> {
-    let rules: Vec<&Rule> = ruleset.rules().collect();
-    let edges = rules.iter().flat_map(|rule| {
-        rule.conditions.iter().flat_map(|condition| &condition.edges).chain(&rule.target.edges)
-    });
-    let mut aim = Aim { family: ruleset.family, topology, addresses: vec![], ports: vec![53, 80, 40000] };
-    for hint in edges.flatten() {
-        match hint {
-            Hint::Source(address) | Hint::Destination(address) if aim.is_usable(*address) => {
-                aim.addresses.push(*address);
-            }
-            Hint::SourcePort(port) | Hint::DestinationPort(port) => aim.ports.push(*port),
-            _ => {}
-        }
-    }
-    aim.add_places();
-    let mut draw = Draw { dice: Dice::new(seed), aim: &aim };
-    let packet = |_| {
-        let mut packet = draw.packet();
-        if draw.dice.chance(50)
-            && let Some(rule) = draw.dice.pick(&rules)
-        {
-            draw.fit(&mut packet, rule);
-        }
-        draw.finish(packet)
-    };
-    (0..count).map(packet).collect()
+    let aim = Aim::at(ruleset, topology);
+    let mut dice = Dice::new(seed);
+    (0..count).map(|_| aim.packet(&mut dice)).collect()
 }
 
 /// The addresses and ports at which a ruleset and a node may change their mind.
-struct Aim<'a> {
+pub(super) struct Aim<'a> {
     family: Family,
     topology: &'a Topology,
+    rules: Vec<&'a Rule>,
     addresses: Vec<IpAddr>,
     ports: Vec<u16>,
 }
 
-impl Aim<'_> {
+impl<'a> Aim<'a> {
+    pub(super) fn at(ruleset: &'a Ruleset, topology: &'a Topology) -> Self {
+        let rules: Vec<&Rule> = ruleset.rules().collect();
+        let edges = rules.iter().flat_map(|rule| {
+            rule.conditions.iter().flat_map(|condition| &condition.edges).chain(&rule.target.edges)
+        });
+        let hints: Vec<&Hint> = edges.flatten().collect();
+        let ports = vec![53, 80, 40000];
+        let mut aim = Aim { family: ruleset.family, topology, rules, addresses: vec![], ports };
+        for hint in hints {
+            match hint {
+                Hint::Source(address) | Hint::Destination(address) if aim.is_usable(*address) => {
+                    aim.addresses.push(*address);
+                }
+                Hint::SourcePort(port) | Hint::DestinationPort(port) => aim.ports.push(*port),
+                _ => {}
+            }
+        }
+        aim.add_places();
+        aim
+    }
+
+    /// The next packet.
+    pub(super) fn packet(&self, dice: &mut Dice) -> PacketSpec {
+        let mut draw = Draw { dice, aim: self };
+        let mut packet = draw.packet();
+        if draw.dice.chance(50)
+            && let Some(rule) = draw.dice.pick(&self.rules)
+        {
+            draw.fit(&mut packet, rule);
+        }
+        draw.finish(packet)
+    }
+
     fn is_v4(&self) -> bool {
         self.family == Family::V4
     }
@@ -100,7 +111,7 @@ impl Aim<'_> {
 }
 
 struct Draw<'a> {
-    dice: Dice,
+    dice: &'a mut Dice,
     aim: &'a Aim<'a>,
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use hookwalk_parser::types::Family;
+use hookwalk_engine::Packet;
+use hookwalk_parser::types::{Family, Protocol, TcpFlags};
 
 /// Protocol numbers.
 pub mod proto {
@@ -155,6 +156,37 @@ impl PacketSpec {
     /// Its length from the IP header on.
     pub fn length(&self) -> u16 {
         u16::try_from(self.to_bytes().len()).unwrap_or(u16::MAX)
+    }
+
+    /// The packet as the engine walks it, sent by root where a local process sends it.
+    ///
+    /// ```
+    /// use hookwalk_testkit::packets::PacketSpec;
+    ///
+    /// let packet = PacketSpec { dport: 53, ..PacketSpec::default() }.to_packet();
+    /// assert_eq!(packet.dport, Some(53));
+    /// ```
+    pub fn to_packet(&self) -> Packet {
+        let mut packet = Packet::new(self.src, self.dst).protocol(Protocol(self.proto));
+        packet.in_interface = self.in_iface.as_deref().and_then(|name| name.parse().ok());
+        packet.ttl = self.ttl;
+        packet.tos = self.tos;
+        packet.tcp_flags = TcpFlags(self.flags);
+        packet.length = Some(self.length());
+        packet.mark = self.mark;
+        if self.has_ports() {
+            (packet.sport, packet.dport) = (Some(self.sport), Some(self.dport));
+        }
+        if proto::is_icmp(self.proto) {
+            (packet.icmp_type, packet.icmp_code) = (Some(self.icmp_type), Some(self.icmp_code));
+        }
+        if let Some(fragment) = self.fragment {
+            (packet.fragment_offset, packet.more_fragments) = (fragment.offset, fragment.more);
+        }
+        if self.in_iface.is_none() {
+            (packet.uid, packet.gid) = (Some(0), Some(0));
+        }
+        packet
     }
 
     /// The TCP flags as iptables writes them: `SYN,ACK`, or `NONE`.

@@ -35,7 +35,7 @@ pub(super) const MASQUERADE_MARK: u32 = 0x4000;
 
 /// A ruleset being drawn.
 pub(super) struct Draw<'a> {
-    pub(super) dice: Dice,
+    pub(super) dice: &'a mut Dice,
     pub(super) family: Family,
     pub(super) topology: &'a Topology,
     /// The sets that rules may name.
@@ -44,9 +44,16 @@ pub(super) struct Draw<'a> {
     pub(super) exotic: bool,
     /// Whether connections are tracked, so that fragments are put together before any rule.
     pub(super) tracked: bool,
+    /// The extensions that may occur; none for all.
+    pub(super) extensions: Option<&'a [&'static str]>,
 }
 
 impl Draw<'_> {
+    /// Whether an extension may occur.
+    pub(super) fn allows(&self, ext: &str) -> bool {
+        ext.is_empty() || self.extensions.is_none_or(|allowed| allowed.contains(&ext))
+    }
+
     pub(super) fn is_v4(&self) -> bool {
         self.family == Family::V4
     }
@@ -126,11 +133,8 @@ impl Draw<'_> {
                     0x0000_00ff,
                     0xffff_fffd,
                 ]);
-                let (first, last) = (v4.to_bits() & mask, v4.to_bits() | !mask);
-                let edges =
-                    [v4.to_bits(), v4.to_bits(), first, last, first.wrapping_sub(1), last.wrapping_add(1)];
-                let edges = edges.map(|bits| Ipv4Addr::from_bits(bits).into());
-                (format!("{v4}/{}", Ipv4Addr::from_bits(mask)), edges.to_vec())
+                let mask = Ipv4Addr::from_bits(mask);
+                (format!("{v4}/{mask}"), around_address(v4.into(), mask.into()).to_vec())
             }
             IpAddr::V6(v6) => {
                 let (length, mask) = self.dice.of([
@@ -145,13 +149,9 @@ impl Draw<'_> {
                     (0, (u128::MAX << 96) | 0xff),
                     (0, 0xffff_ffff),
                 ]);
-                let (first, last) = (v6.to_bits() & mask, v6.to_bits() | !mask);
-                let edges =
-                    [v6.to_bits(), v6.to_bits(), first, last, first.wrapping_sub(1), last.wrapping_add(1)];
-                let edges = edges.map(|bits| Ipv6Addr::from_bits(bits).into());
-                let mask =
-                    if length == 0 { Ipv6Addr::from_bits(mask).to_string() } else { length.to_string() };
-                (format!("{v6}/{mask}"), edges.to_vec())
+                let mask = Ipv6Addr::from_bits(mask);
+                let text = if length == 0 { mask.to_string() } else { length.to_string() };
+                (format!("{v6}/{text}"), around_address(v6.into(), mask.into()).to_vec())
             }
         }
     }
@@ -234,4 +234,23 @@ pub(super) fn condition(
 /// The ends of a range and the ports beside them; within first.
 pub(super) fn around((low, high): (u16, u16)) -> [u16; 5] {
     [low, high, low, low.saturating_sub(1), high.saturating_add(1)]
+}
+
+/// The address, the ends of what it stands for under its mask, and the addresses beside them; within first.
+/// A mask of the other family counts as all of it.
+pub(super) fn around_address(address: IpAddr, mask: IpAddr) -> [IpAddr; 6] {
+    match (address, mask) {
+        (IpAddr::V4(v4), mask) => {
+            let mask = if let IpAddr::V4(mask) = mask { mask.to_bits() } else { u32::MAX };
+            let (address, first, last) = (v4.to_bits(), v4.to_bits() & mask, v4.to_bits() | !mask);
+            [address, address, first, last, first.wrapping_sub(1), last.wrapping_add(1)]
+                .map(|bits| Ipv4Addr::from_bits(bits).into())
+        }
+        (IpAddr::V6(v6), mask) => {
+            let mask = if let IpAddr::V6(mask) = mask { mask.to_bits() } else { u128::MAX };
+            let (address, first, last) = (v6.to_bits(), v6.to_bits() & mask, v6.to_bits() | !mask);
+            [address, address, first, last, first.wrapping_sub(1), last.wrapping_add(1)]
+                .map(|bits| Ipv6Addr::from_bits(bits).into())
+        }
+    }
 }

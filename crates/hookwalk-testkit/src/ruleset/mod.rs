@@ -9,10 +9,17 @@
 //! assert!(ruleset.to_string().starts_with("*"));
 //! ```
 
+#[cfg(feature = "arbitrary1")]
+mod arbitrary;
 mod draw;
 mod matches;
 mod random;
+mod read;
 mod sets;
+mod shrink;
+mod spec;
+#[cfg(feature = "proptest1")]
+mod strategy;
 mod targets;
 
 use std::fmt;
@@ -21,6 +28,9 @@ use std::net::IpAddr;
 use hookwalk_parser::types::Family;
 
 pub use matches::{MATCHES, MatchKind};
+pub use spec::Spec;
+#[cfg(feature = "proptest1")]
+pub use strategy::{addresses, port_ranges, ports, prefixes, rules, rulesets, tables};
 pub use targets::{TARGETS, TargetKind};
 
 /// One field of a packet, and what it has to be.

@@ -60,40 +60,76 @@ const SECURITY: Group = Group {
 impl Ruleset {
     /// A ruleset for a node: the same one for the same seed, family and topology.
     pub fn random(seed: u64, family: Family, topology: &Topology) -> Self {
-        let dice = Dice::new(seed);
+        Draw::new(&mut Dice::new(seed), family, topology, None).ruleset()
+    }
+}
+
+impl<'a> Draw<'a> {
+    /// What is drawn for a node, of some extensions or, now and then, of all.
+    pub(super) fn new(
+        dice: &'a mut Dice,
+        family: Family,
+        topology: &'a Topology,
+        extensions: Option<&'a [&'static str]>,
+    ) -> Self {
         let tracked = topology.track_connections;
-        let mut draw = Draw { dice, family, topology, sets: vec![], exotic: false, tracked };
-        draw.exotic = draw.chance(12);
-        if draw.chance(50) {
+        let mut draw = Draw { dice, family, topology, sets: vec![], exotic: false, tracked, extensions };
+        draw.exotic = draw.chance(12) || extensions.is_some();
+        // Whoever names the match wants sets.
+        let has_sets = draw.chance(50) || extensions.is_some();
+        if has_sets && draw.allows("set") {
             draw.sets = draw.draw_sets();
         }
+        draw
+    }
+
+    pub(super) fn ruleset(mut self) -> Ruleset {
         let mut tables = Vec::new();
-        if draw.chance(25) {
-            tables.push(Table { name: "raw", chains: draw.chains(&[RAW]) });
+        if self.chance(25) {
+            tables.push(self.table("raw"));
         }
-        if draw.chance(50) {
-            tables.push(Table { name: "mangle", chains: draw.chains(&[MANGLE_IN, MANGLE]) });
+        if self.chance(50) {
+            tables.push(self.table("mangle"));
         }
-        if draw.tracked {
-            let mut nat = Table { name: "nat", chains: draw.chains(&[NAT_IN, NAT_INPUT, NAT_OUT]) };
-            for chain in nat.chains.iter_mut().filter(|chain| chain.name == "POSTROUTING") {
+        if self.tracked {
+            let mut nat = self.table("nat");
+            let masquerades = self.allows("mark") && self.allows("MASQUERADE");
+            for chain in nat.chains.iter_mut().filter(|chain| chain.name == "POSTROUTING" && masquerades) {
                 let mark = format!("-m mark --mark {MASQUERADE_MARK:#x}/{MASQUERADE_MARK:#x}");
                 let target = Target { ext: "MASQUERADE", text: "-j MASQUERADE".to_owned(), edges: vec![] };
                 chain.rules.push(Rule { conditions: vec![condition("mark", mark, [])], target });
             }
             tables.push(nat);
         }
-        tables.push(Table { name: "filter", chains: draw.chains(&[FILTER]) });
-        if draw.chance(12) {
-            tables.push(Table { name: "security", chains: draw.chains(&[SECURITY]) });
+        tables.push(self.table("filter"));
+        if self.chance(12) {
+            tables.push(self.table("security"));
         }
-        let mut sets = draw.sets;
-        if !sets.is_empty() && draw.exotic {
-            let family = if family == Family::V4 { "inet" } else { "inet6" };
+        let family = self.family;
+        Ruleset { family, tables, sets: self.all_sets() }
+    }
+
+    /// A table of this name; anything else is `security`.
+    pub(super) fn table(&mut self, name: &str) -> Table {
+        let (name, groups): (_, &[Group]) = match name {
+            "raw" => ("raw", &[RAW]),
+            "mangle" => ("mangle", &[MANGLE_IN, MANGLE]),
+            "nat" => ("nat", &[NAT_IN, NAT_INPUT, NAT_OUT]),
+            "filter" => ("filter", &[FILTER]),
+            _ => ("security", &[SECURITY]),
+        };
+        Table { name, chains: self.chains(groups) }
+    }
+
+    /// The sets drawn, and the one that rules put elements into.
+    pub(super) fn all_sets(self) -> Vec<Set> {
+        let mut sets = self.sets;
+        if !sets.is_empty() && self.exotic {
+            let family = if self.family == Family::V4 { "inet" } else { "inet6" };
             let text = format!("create SINK hash:ip family {family}\n");
             sets.push(Set { name: "SINK".to_owned(), dimensions: 1, text, elements: vec![] });
         }
-        Self { family, sets, tables }
+        sets
     }
 }
 
@@ -159,7 +195,7 @@ impl Draw<'_> {
 
     /// Up to five conditions that are legal together and in a chain that these hooks reach, and the protocol
     /// that they name, or 0.
-    fn conditions(&mut self, table: &str, hooks: u8) -> (Vec<Condition>, u8) {
+    pub(super) fn conditions(&mut self, table: &str, hooks: u8) -> (Vec<Condition>, u8) {
         let mut conditions = Vec::new();
         if self.chance(20) {
             let (not, (masked, edges)) = (self.not(), self.masked());

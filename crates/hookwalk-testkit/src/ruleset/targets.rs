@@ -100,6 +100,7 @@ impl Draw<'_> {
             kind.tables.contains(&table)
                 && place.hooks & !kind.hooks == 0
                 && (!kind.exotic || self.exotic)
+                && self.allows(kind.ext)
                 && (self.tracked || !asks_tracking(kind.ext))
         };
         let legal: Vec<&TargetKind> = TARGETS.iter().filter(fits).collect();

@@ -87,6 +87,11 @@ impl MatchKind {
         if self.word.is_empty() { format!("-m {}", self.ext) } else { self.word.to_owned() }
     }
 
+    /// Whether a rule with it has to name a protocol.
+    pub(super) fn is_of_a_protocol(&self) -> bool {
+        !self.protocols.is_empty()
+    }
+
     /// Whether it may stand in a rule of this protocol in a chain that these hooks reach.
     pub(super) fn is_legal(&self, draw: &Draw<'_>, table: &str, hooks: u8, protocol: u8) -> bool {
         let family = if draw.is_v4() { V4 } else { V6 };
@@ -95,6 +100,7 @@ impl MatchKind {
             && (self.tables.is_empty() || self.tables.contains(&table))
             && (self.protocols.is_empty() || self.protocols.contains(&protocol))
             && (!self.exotic || draw.exotic)
+            && draw.allows(self.ext)
     }
 }
 
