@@ -27,20 +27,23 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let mut trials = Vec::new();
     for file in &arguments.rules {
         let text = String::from_utf8_lossy(&input::read(file)?).into_owned();
-        diagnostics::print(&input::name(file), &plan.reader().parse(text.as_str()));
-        let trial = plan.trial(&text);
-        input::check(trial.engine().dumps(), &arguments.reading)?;
-        trials.push(trial);
+        // What is loaded before or beside them would hide that nothing of them can be used.
+        let alone = plan.reader().parse(text.as_str());
+        diagnostics::print(&input::name(file), &alone);
+        input::check(&[alone], &arguments.reading)?;
+        trials.push(plan.trial(&text));
     }
+    let same_as = match &plan.same_as {
+        Some(file) => Some(plan.trial(&String::from_utf8_lossy(&input::read(file)?))),
+        None => None,
+    };
     let mut found: Vec<(usize, Counterexample)> = Vec::new();
     for (at, trial) in trials.iter().enumerate() {
         for invariant in &plan.invariants {
             found.extend(invariant.violations(trial).into_iter().map(|one| (at, one)));
         }
-        if let Some(other) = &plan.same_as {
-            let text = String::from_utf8_lossy(&input::read(other)?).into_owned();
-            found.extend(invariants::same(&plan.trial(&text), trial).err().map(|one| (at, one)));
-        }
+        let differs = same_as.as_ref().and_then(|other| invariants::same(other, trial).err());
+        found.extend(differs.map(|one| (at, one)));
     }
     report(arguments, &plan, &found)?;
     Ok(if found.is_empty() { Exit::Done } else { Exit::No })
