@@ -113,17 +113,15 @@ fn onto_is_what_was_loaded_before() {
         .map(|line| line.split(' ').nth(1).unwrap())
         .find(|chain| endpoints.iter().filter(|line| line.contains(*chain)).count() > 1)
         .unwrap();
-    let whole: String = rules()
-        .lines()
-        .filter(|line| line.starts_with(&format!("-A {chain} ")))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let text = rules();
+    let own = text.lines().filter(|line| line.starts_with(&format!("-A {chain} ")));
+    let whole = own.collect::<Vec<_>>().join("\n") + "\n";
     let sync = |rules: &str| format!("*nat\n:{chain} - [0:0]\n{rules}COMMIT\n");
     let plan = folder.plan(r#","onto":"before.rules""#);
     let same = check(&plan, &[], &sync(&whole));
     assert_eq!(same.status.code(), Some(0), "{}", out(&same));
-    let last = whole.trim_end().rfind('\n').unwrap() + 1;
-    let lost = check(&plan, &[], &sync(&whole[..last]));
+    let end = whole.trim_end().rfind('\n').unwrap() + 1;
+    let lost = check(&plan, &[], &sync(&whole[..end]));
     assert_eq!(lost.status.code(), Some(1), "{}", out(&lost));
     // Without what was loaded before, almost everything is missing.
     assert_eq!(check(&folder.plan(""), &[], &sync(&whole)).status.code(), Some(1));
