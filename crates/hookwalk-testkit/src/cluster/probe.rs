@@ -127,7 +127,7 @@ impl Cluster {
                 };
                 add(from, source, arrives_by, to, ip, number);
             }
-            if to != AddressKind::NodePort && !self.is_taken(beside(ip)) {
+            if !ip.is_loopback() && !self.is_taken(beside(ip)) {
                 let (pod, by) = (self.local_pod, Some(self.pod_interface));
                 add(Vantage::LocalPod, pod, by, AddressKind::Beside, beside(ip), number);
                 let client = service.source_ranges.iter().map(|range| self.guest(range.address()));
