@@ -21,6 +21,7 @@ use hookwalk_engine::{Engine, Outcome, Packet, RuleRef, Walk};
 
 use crate::cluster::Vantage;
 use crate::invariants::{RuleLine, Trial, behaviour_of, show_outcome, show_packet};
+use crate::shrink::smallest;
 
 /// Packets that one rule makes the difference for.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,12 +77,31 @@ pub fn behaviour(old: &Trial<'_>, new: &Trial<'_>) -> Vec<Group> {
     group(old.engine(), new.engine(), changed.into_iter().map(|(_, a, b)| (a.clone(), b.clone())))
 }
 
-/// The same for packets of your own.
+/// The same for packets of your own, each shrunk to the fields that matter.
+///
+/// ```
+/// use hookwalk_engine::{Engine, Host, Packet};
+/// use hookwalk_testkit::packets::aimed_at;
+/// use hookwalk_testkit::{Family, diff, ruleset::Ruleset, topology::Topology};
+///
+/// let old = "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp --dport 8000:8010 -j DROP\nCOMMIT\n";
+/// let new = old.replace("8010", "8009");
+/// let node = Topology::default();
+/// let packets: Vec<Packet> = [old, &new]
+///     .into_iter()
+///     .map(|rules| Ruleset::of_dump(&hookwalk_parser::parse(rules), Family::V4))
+///     .flat_map(|ruleset| aimed_at(&ruleset, &node, 1, 500))
+///     .map(|packet| packet.to_packet())
+///     .collect();
+/// let engine = |rules: &str| Engine::new(vec![hookwalk_parser::parse(rules)], Host::default());
+/// let groups = diff::behaviour_of_packets(&engine(old), &engine(&new), &packets);
+/// assert!(!groups.is_empty() && groups.iter().all(|group| group.packet.dport == Some(8010)));
+/// ```
 pub fn behaviour_of_packets(old: &Engine, new: &Engine, packets: &[Packet]) -> Vec<Group> {
     let mut changed = Vec::new();
     for packet in packets {
         if differs(old, new, packet) {
-            let packet = shrink(old, new, *packet);
+            let packet = smallest(*packet, |packet| differs(old, new, packet));
             changed.extend(old.walk(&packet).ok().zip(new.walk(&packet).ok()));
         }
     }
@@ -93,28 +113,6 @@ fn differs(old: &Engine, new: &Engine, packet: &Packet) -> bool {
         (Ok(a), Ok(b)) => behaviour_of(&a) != behaviour_of(&b),
         _ => false,
     }
-}
-
-/// The packet with every field plain that may be plain, while it is still treated differently.
-fn shrink(old: &Engine, new: &Engine, mut packet: Packet) -> Packet {
-    let plain = Packet::new(packet.src, packet.dst);
-    let steps: [&dyn Fn(&mut Packet); 7] = [
-        &|p| p.ttl = plain.ttl,
-        &|p| p.tos = plain.tos,
-        &|p| p.mark = plain.mark,
-        &|p| p.connmark = plain.connmark,
-        &|p| p.tcp_flags = plain.tcp_flags,
-        &|p| p.sport = p.sport.map(|_| 40_000),
-        &|p| p.length = plain.length,
-    ];
-    for step in steps {
-        let mut tried = packet;
-        step(&mut tried);
-        if differs(old, new, &tried) {
-            packet = tried;
-        }
-    }
-    packet
 }
 
 fn plainness(from: Vantage) -> usize {

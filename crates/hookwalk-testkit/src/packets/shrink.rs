@@ -1,5 +1,7 @@
 //! Plainer packets.
 
+use hookwalk_engine::Packet;
+
 use super::{PacketSpec, flag, icmp, proto};
 use crate::shrink::Shrink;
 
@@ -23,6 +25,31 @@ impl Shrink for PacketSpec {
             Self { data: plain.data, ..self.clone() },
         ];
         tries.into_iter().filter(|tried| tried != self).nth(step)
+    }
+}
+
+/// Makes one field plain at a time, as [`Packet::new`] has it, but for addresses, ports that rules are about and
+/// the interface.
+impl Shrink for Packet {
+    fn without(&self, step: usize) -> Option<Self> {
+        let plain = Packet::new(self.src, self.dst);
+        let steps: [&dyn Fn(&mut Packet); 9] = [
+            &|packet| packet.state = plain.state,
+            &|packet| (packet.fragment_offset, packet.more_fragments) = (0, false),
+            &|packet| packet.mark = 0,
+            &|packet| packet.connmark = plain.connmark,
+            &|packet| packet.tos = plain.tos,
+            &|packet| packet.ttl = plain.ttl,
+            &|packet| packet.tcp_flags = plain.tcp_flags,
+            &|packet| packet.length = plain.length,
+            &|packet| packet.sport = packet.sport.map(|_| 40_000),
+        ];
+        let tries = steps.into_iter().map(|step| {
+            let mut tried = *self;
+            step(&mut tried);
+            tried
+        });
+        tries.filter(|tried| tried != self).nth(step)
     }
 }
 
