@@ -120,7 +120,7 @@ impl States {
 }
 
 /// A mark of which some bits are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Bits {
     pub(crate) value: u32,
     pub(crate) known: u32,

@@ -2,7 +2,7 @@ use hookwalk_engine::InterfaceName;
 use hookwalk_parser::types::InterfacePattern;
 
 /// The names that the interface of a packet can have at a hook.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Interfaces {
     /// It has none there: `-i` sees the empty name.
     None,
@@ -77,6 +77,19 @@ impl Interfaces {
         }
     }
 
+    /// Whether some name is of both.
+    pub(crate) fn meets(&self, other: &Interfaces) -> bool {
+        match (self, other) {
+            (Interfaces::None, Interfaces::None) => true,
+            (Interfaces::Named { only: a, not: not_a }, Interfaces::Named { only: b, not: not_b }) => {
+                let narrow = if a.covers(b) { b } else { a };
+                let of_both = a.covers(b) || b.covers(a);
+                of_both && !not_a.iter().chain(not_b).any(|gap| gap.covers(narrow))
+            }
+            _ => false,
+        }
+    }
+
     /// Both together, where that can be said exactly.
     pub(crate) fn exact_union(&self, other: &Interfaces) -> Option<Interfaces> {
         if self.covers(other) {
@@ -132,5 +145,8 @@ mod tests {
         assert_eq!(others.exact_union(&one), None);
         assert_eq!(split(&Interfaces::None, "eth0"), (None, Some(Interfaces::None)));
         assert_eq!(split(&Interfaces::None, "+"), (Some(Interfaces::None), None));
+        assert!(one.meets(&cali) && cali.meets(&one) && one.meets(&Interfaces::any()));
+        assert!(!one.meets(&rest) && !rest.meets(&one) && !cali.meets(&others));
+        assert!(!Interfaces::None.meets(&Interfaces::any()));
     }
 }

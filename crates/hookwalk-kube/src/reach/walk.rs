@@ -207,12 +207,17 @@ impl Walker<'_, '_> {
     fn nat(&mut self, hook: Hook, classes: Vec<Class>) -> Vec<Class> {
         let mut passed = Vec::new();
         let mut entered = Vec::new();
+        // Neither nat rules nor what the tables before marked on first packets alone mark later ones.
+        let mut marks: Vec<(Bits, Interfaces)> = Vec::new();
         for class in classes {
             let new = class.states.and(States::NEW);
             let later = class.states.and(States::LATER);
             let stranger = class.states.and(States::NEW.or(States::LATER).not());
             if !stranger.is_empty() {
                 passed.push(Class { states: stranger, ..class.clone() });
+            }
+            if !later.is_empty() {
+                marks.push((class.mark, class.in_interface.clone()));
             }
             if new.is_empty() {
                 if !later.is_empty() {
@@ -222,12 +227,11 @@ impl Walker<'_, '_> {
             }
             entered.push(Class { states: new, ..class });
         }
-        let marks: Vec<(Bits, Interfaces)> =
-            entered.iter().map(|class| (class.mark, class.in_interface.clone())).collect();
+        marks.sort_unstable();
+        marks.dedup();
         let new = self.table(TableName::Nat, hook, entered);
         for class in &new {
-            // nat rules do not mark later packets.
-            for (mark, _) in marks.iter().filter(|(_, by)| *by == class.in_interface || marks.len() == 1) {
+            for (mark, _) in marks.iter().filter(|(_, by)| by.meets(&class.in_interface)) {
                 passed.push(Class { states: States::LATER, mark: *mark, ..class.clone() });
             }
         }
