@@ -110,6 +110,12 @@ impl Ranges {
 }
 
 impl Question {
+    /// Whether an address is one of this node's.
+    pub(crate) fn is_of_this_node(address: IpAddr) -> Self {
+        let wanted = Ranges::types(std::iter::once(AddressType::Local));
+        Question::Number { field: Field::TypeOf(address), wanted }
+    }
+
     /// Whether earlier answers settle it. `facts` are other questions of the same way, answered.
     pub(crate) fn settled_by<'q>(
         &self,

@@ -9,7 +9,7 @@ use crate::host::{InterfaceAddress, NextHop, RouteKey, Routed};
 use crate::outcome::{Place, Verdict};
 use crate::packet::InterfaceName;
 use crate::program::{Hook, TableName};
-use crate::question::{Field, Question, Ranges};
+use crate::question::Question;
 use crate::state::Granted;
 use crate::state::{At, Chosen, Interface, State};
 
@@ -238,8 +238,7 @@ impl Way<'_> {
             Some(AddressType::Broadcast) => Ok(!sent_here),
             Some(_) => Ok(false),
             None => {
-                let wanted = Ranges::types(std::iter::once(AddressType::Local));
-                let question = Question::Number { field: Field::TypeOf(state.dst), wanted };
+                let question = Question::is_of_this_node(state.dst);
                 match self.facts.settle(&question, state.facts) {
                     Some(is) => Ok(is),
                     None => Err(self.ask(question, None)),

@@ -94,7 +94,14 @@ impl Way<'_> {
             }
             Some(_) => {}
             None if accept_local => {}
-            None => self.granted.insert(Granted::ForeignSource),
+            // A rule may have asked whether it is (`--src-type LOCAL`).
+            None => match self.facts.settle(&Question::is_of_this_node(state.src), state.facts) {
+                Some(true) if looks_up || !of_no_interface => {
+                    return Ok(Some("the source is an address of this node"));
+                }
+                Some(_) => {}
+                None => self.granted.insert(Granted::ForeignSource),
+            },
         }
         if filter == ReversePath::Off {
             if !self.host.sysctls.tells_reverse_path(interface) {
