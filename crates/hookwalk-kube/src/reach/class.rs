@@ -26,6 +26,8 @@ pub(crate) struct Class {
     pub(crate) states: States,
     /// Whether the connection has the destination rewritten.
     pub(crate) dnat: bool,
+    /// Whether the connection has its mapping: table nat is not asked, though the state may be NEW still.
+    pub(crate) mapped: bool,
     /// How often an address, port or mark has changed.
     pub(crate) rewritten: u8,
 }
@@ -188,6 +190,7 @@ impl Class {
             };
         }
         field!(dnat, None);
+        field!(mapped, None);
         field!(rewritten, None);
         field!(mark, None);
         field!(in_interface, self.in_interface.exact_union(&other.in_interface));
@@ -216,6 +219,7 @@ impl Class {
             mark: self.mark.hull(other.mark),
             states: self.states.or(other.states),
             dnat: self.dnat,
+            mapped: self.mapped && other.mapped,
             rewritten: self.rewritten.max(other.rewritten),
         }
     }
@@ -245,7 +249,9 @@ pub(crate) fn joined(classes: Vec<Class>) -> Vec<Class> {
 fn coarser(classes: Vec<Class>) -> Vec<Class> {
     let mut coarse: Vec<Class> = Vec::new();
     for class in classes {
-        let alike = |known: &&mut Class| known.mark == class.mark && known.dnat == class.dnat;
+        let alike = |known: &&mut Class| {
+            (known.mark, known.dnat, known.mapped) == (class.mark, class.dnat, class.mapped)
+        };
         match coarse.iter_mut().find(alike) {
             Some(known) => *known = known.hull(&class),
             None => coarse.push(class),

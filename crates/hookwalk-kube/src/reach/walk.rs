@@ -58,6 +58,7 @@ pub(crate) fn new_packets(dst: Spans, dst_types: Types, upper: Upper, family: Fa
         mark: Bits::ZERO,
         states: States::TRACKED,
         dnat: false,
+        mapped: false,
         rewritten: 0,
     }
 }
@@ -210,13 +211,17 @@ impl Walker<'_, '_> {
         // Neither nat rules nor what the tables before marked on first packets alone mark later ones.
         let mut marks: Vec<(Bits, Interfaces)> = Vec::new();
         for class in classes {
+            if class.mapped {
+                passed.push(class);
+                continue;
+            }
             let new = class.states.and(States::NEW);
             let later = class.states.and(States::LATER);
             let stranger = class.states.and(States::NEW.or(States::LATER).not());
             if !stranger.is_empty() {
                 passed.push(Class { states: stranger, ..class.clone() });
             }
-            if !later.is_empty() {
+            if !new.or(later).is_empty() {
                 marks.push((class.mark, class.in_interface.clone()));
             }
             if new.is_empty() {
@@ -232,7 +237,9 @@ impl Walker<'_, '_> {
         let new = self.table(TableName::Nat, hook, entered);
         for class in &new {
             for (mark, _) in marks.iter().filter(|(_, by)| by.meets(&class.in_interface)) {
-                passed.push(Class { states: States::LATER, mark: *mark, ..class.clone() });
+                // Before an answer the state of what is sent again is NEW as well.
+                let states = States::NEW.or(States::LATER);
+                passed.push(Class { states, mark: *mark, mapped: true, ..class.clone() });
             }
         }
         passed.extend(new);
