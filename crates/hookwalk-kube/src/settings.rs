@@ -98,6 +98,17 @@ impl fmt::Display for NodePorts {
 }
 
 impl Settings {
+    /// Whether node ports are served on localhost, for which kube-proxy sets `route_localnet`. In IPv6
+    /// they never are.
+    pub fn serves_localhost(&self) -> bool {
+        let ports = &self.node_ports;
+        let on_loopback = match &ports.addresses {
+            Some(addresses) => addresses.iter().any(IpAddr::is_loopback),
+            None => !ports.but_loopback,
+        };
+        self.family == Family::V4 && ports.served && on_loopback
+    }
+
     /// Reads them out of the first nat table of the family that has rules of kube-proxy.
     pub(crate) fn read(tables: &Tables<'_>, family: Family) -> Option<Settings> {
         let mut nats = tables.named("nat").filter(|view| view.family == family);

@@ -18,6 +18,7 @@ use crate::objects::Node;
 use crate::rules::{self, MARK_MASQ};
 
 pub use places::Places;
+pub(crate) use places::member;
 
 /// Where a packet comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

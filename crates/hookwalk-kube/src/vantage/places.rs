@@ -238,6 +238,16 @@ fn pod_interface(dumps: &[Dump], host: &Host, detector: Option<Detector>) -> Int
     named_pod_interfaces(dumps).next().or(bridge).unwrap_or(interface(b"cni0"))
 }
 
+/// An address of a network, as far from its ends as it has room for; none when all are taken.
+pub(crate) fn member(network: MaskedAddress, taken: &[IpAddr]) -> Option<IpAddr> {
+    let one = network.address();
+    if network == MaskedAddress::host(one) {
+        return Some(one).filter(|one| !taken.contains(one));
+    }
+    network.prefix_len()?;
+    candidates(network).find(|address| !taken.contains(address))
+}
+
 /// The addresses that rules name: what stands for "any" must be none of them.
 struct Named {
     hosts: FxHashSet<IpAddr>,

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use hookwalk_parser::Rule;
-use hookwalk_parser::extensions::{Match, RecentAction, Target};
+use hookwalk_parser::extensions::{Match, RecentAction, RecentMatch, Target};
 use hookwalk_parser::types::{ConnState, Family, MaskedAddress};
 use rustc_hash::FxHashSet;
 
@@ -12,7 +12,7 @@ use super::ports::Port;
 use crate::finding::{Finding, Severity};
 use crate::inventory::{AddressKind, PortEntry, endpoint_of};
 use crate::rules::{self, At, EXT, FW, MARK_MASQ, SEP, SVC, SVL, TableView, Tables, XLB};
-use crate::settings::{self, Layout, Settings};
+use crate::settings::{self, Detector, Layout, Settings};
 
 /// The marks of one family's tables. Whether nothing that depends on them can be right.
 pub(super) fn check_marks(tables: &Tables<'_>, settings: &Settings, findings: &mut Vec<Finding>) -> bool {
@@ -30,7 +30,6 @@ pub(super) fn check_marks(tables: &Tables<'_>, settings: &Settings, findings: &m
     let is_broken = findings.len() > before;
     for filter in tables.named("filter").filter(|view| view.family == settings.family) {
         check_forward(tables, filter, settings, findings);
-        check_firewall(tables, filter, settings, findings);
         check_drop_mark(tables, filter, settings, findings);
     }
     for nat in tables.named("nat").filter(|view| view.family == settings.family) {
@@ -64,7 +63,7 @@ fn marks_that_differ(nat: &TableView<'_>, settings: &Settings) -> Vec<(At, Strin
             }
         }
         if let Target::Mark(mark) = rule.target
-            && (mark.value != bit || mark.mask != 0 && mark.mask != bit)
+            && (((bit & !mark.mask) ^ mark.value) & bit != 0 || (mark.value | mark.mask) & !bit != 0)
         {
             let (value, mask) = (mark.value, mark.mask);
             found.push((
@@ -147,12 +146,14 @@ fn check_forward(
         lacks(Severity::Error, "KUBE-FORWARD accepts no packet that is marked");
     }
     // Up to 1.22 the rule is there with a cluster CIDR alone.
+    let has_cidr = matches!(settings.detector, Some(Detector::Cidr(_)));
     let asks = |state| filter.rules(b"KUBE-FORWARD").any(|(_, rule)| asks_state(rule, state));
-    if settings.layout >= Some(Layout::From124) && !asks(ConnState::Established) {
+    if (settings.layout >= Some(Layout::From124) || has_cidr) && !asks(ConnState::Established) {
         lacks(Severity::Error, "KUBE-FORWARD does not accept packets of connections that are there");
     }
-    if settings.layout >= Some(Layout::From122) && !asks(ConnState::Invalid) {
-        let message = "KUBE-FORWARD does not drop INVALID packets; that is right where nf_conntrack_tcp_be_liberal is set";
+    if !asks(ConnState::Invalid) {
+        let message = "KUBE-FORWARD does not drop INVALID packets; that is right where nf_conntrack_tcp_be_liberal \
+                       is set, and before 1.15";
         lacks(Severity::Info, message);
     }
 }
@@ -195,28 +196,6 @@ fn check_drop_mark(
     }
 }
 
-/// `KUBE-FIREWALL`: nobody else reaches 127.0.0.0/8, whatever `route_localnet` is.
-fn check_firewall(
-    tables: &Tables<'_>,
-    filter: &TableView<'_>,
-    settings: &Settings,
-    findings: &mut Vec<Finding>,
-) {
-    let is_asked = filter.family == Family::V4 && settings.layout >= Some(Layout::From122);
-    if !is_asked || filter.chain(b"KUBE-FIREWALL").is_none() || settings.node_ports.but_loopback {
-        return;
-    }
-    let drops = |rule: &Rule| {
-        let loopback = rule.base.destination.is_some_and(|d| !d.negated && d.value.address().is_loopback());
-        loopback && rule.target == Target::Drop
-    };
-    if !filter.rules(b"KUBE-FIREWALL").any(|(_, rule)| drops(rule)) {
-        let message = "KUBE-FIREWALL does not drop what comes to 127.0.0.0/8 from elsewhere";
-        let finding = Finding::new("rule-missing", Severity::Error, message);
-        findings.push(super::at_chain(tables, filter.family, "filter", "KUBE-FIREWALL", finding));
-    }
-}
-
 /// Tells the first rule that stands behind one that should come after it.
 fn check_order<'d>(
     tables: &Tables<'_>,
@@ -241,7 +220,7 @@ fn check_order<'d>(
     }
 }
 
-/// `KUBE-SERVICES` of nat: whole addresses alone, and the node ports last.
+/// `KUBE-SERVICES` of nat: the node ports last.
 fn check_services(tables: &Tables<'_>, nat: &TableView<'_>, findings: &mut Vec<Finding>) {
     let mut node_ports: Option<At> = None;
     for (at, rule) in nat.rules(b"KUBE-SERVICES") {
@@ -254,12 +233,6 @@ fn check_services(tables: &Tables<'_>, nat: &TableView<'_>, findings: &mut Vec<F
             let message =
                 "the jump to KUBE-NODEPORTS stands before a Service's rule, and must be the last".to_owned();
             tell(tables, earlier, "rule-order", message, findings);
-        }
-        if is_service && rules::host_destination(rule).is_none() {
-            let shown =
-                rule.base.destination.map_or_else(|| "every address".to_owned(), |d| d.value.to_string());
-            let message = format!("a Service is served at {shown}, not at one address");
-            tell(tables, at, "mask-differs", message, findings);
         }
     }
 }
@@ -367,15 +340,23 @@ fn check_affinity(
     findings: &mut Vec<Finding>,
 ) {
     let asked = port.service.affinity_seconds;
+    let is_network = |mask| MaskedAddress::host(mask) != all_bits(port.family);
     let mut remembered: Vec<SocketAddr> = Vec::new();
     let mut drawn: Vec<(SocketAddr, At)> = Vec::new();
     for (at, rule) in nat.rules(chain.as_bytes()) {
         let Some((_, endpoint)) = endpoint_of(nat, at, rule) else { continue };
         let Some(recent) = rules::recent(rule) else {
             drawn.push((endpoint, at));
-            if asked.is_some() && !sets(nat, rule) {
-                let message = format!("endpoint {endpoint} does not remember its clients");
-                tell(tables, at, "affinity-missing", message, findings);
+            match remembers(nat, rule) {
+                None if asked.is_some() => {
+                    let message = format!("endpoint {endpoint} does not remember its clients");
+                    tell(tables, at, "affinity-missing", message, findings);
+                }
+                Some((at, recent)) if asked.is_some() && recent.mask.is_some_and(is_network) => {
+                    let message = format!("endpoint {endpoint} remembers the networks of its clients");
+                    tell(tables, at, "mask-differs", message, findings);
+                }
+                _ => {}
             }
             continue;
         };
@@ -387,9 +368,15 @@ fn check_affinity(
             let (found, asked) = (recent.seconds.unwrap_or(0), asked.unwrap_or(0));
             let message = format!("endpoint {endpoint} keeps its clients for {found} s, not {asked} s");
             tell(tables, at, "affinity-differs", message, findings);
-        } else if recent.mask.is_some_and(|mask| MaskedAddress::host(mask) != all_bits(port.family)) {
+        } else if recent.mask.is_some_and(is_network) {
             let message = format!("endpoint {endpoint} takes clients of one network for one client");
             tell(tables, at, "mask-differs", message, findings);
+        } else if let Some((_, written)) = remembers(nat, rule)
+            && ((&written.name, written.rdest) != (&recent.name, recent.rdest) || recent.rdest)
+        {
+            let message =
+                format!("clients of endpoint {endpoint} are looked for where it does not write them down");
+            tell(tables, at, "affinity-differs", message, findings);
         }
         if let Some((_, earlier)) = drawn.first() {
             let line = tables.line(*earlier).map(|line| format!(" of line {line}")).unwrap_or_default();
@@ -482,30 +469,35 @@ fn all_bits(family: Family) -> MaskedAddress {
     }
 }
 
-/// Whether the endpoint's chain writes its clients down.
-fn sets(nat: &TableView<'_>, rule: &Rule) -> bool {
-    let Some(chain) = rules::jump(rule) else { return false };
-    nat.rules(chain).any(|(_, rule)| {
-        let action = rules::recent(rule).and_then(|recent| recent.action);
-        action.is_some_and(|action| !action.negated && action.value == RecentAction::Set)
+/// The rule of the endpoint's chain that writes its clients down.
+fn remembers<'d>(nat: &TableView<'d>, rule: &Rule) -> Option<(At, &'d RecentMatch)> {
+    nat.rules(rules::jump(rule)?).find_map(|(at, rule)| {
+        let recent = rules::recent(rule)?;
+        let action = recent.action.filter(|action| !action.negated && action.value == RecentAction::Set);
+        action.map(|_| (at, recent))
     })
+}
+
+/// The chains that something leads to, from the built-in ones on.
+pub(super) fn reached<'d>(nat: &TableView<'d>) -> FxHashSet<&'d [u8]> {
+    let mut reached: FxHashSet<&[u8]> = FxHashSet::default();
+    let built_in = nat.chains().iter().filter(|chain| !chain.name.as_bytes().starts_with(b"KUBE-"));
+    let mut stack: Vec<&[u8]> = built_in.map(|chain| chain.name.as_bytes()).collect();
+    // Where the built-in chains are not in the dump, the shared chains are as good as reached.
+    stack.extend([&b"KUBE-SERVICES"[..], b"KUBE-NODEPORTS", b"KUBE-POSTROUTING"]);
+    while let Some(chain) = stack.pop() {
+        if reached.insert(chain) {
+            stack.extend(nat.rules(chain).filter_map(|(_, rule)| rules::jump(rule)));
+        }
+    }
+    reached
 }
 
 /// Chains of Services and endpoints that nothing leads to do no harm: large clusters keep them for a
 /// while (`pkg/proxy/iptables`, since 1.27).
 pub(super) fn check_unreferenced(tables: &Tables<'_>, family: Family, findings: &mut Vec<Finding>) {
     for nat in tables.named("nat").filter(|view| view.family == family) {
-        let mut reached: FxHashSet<&[u8]> = FxHashSet::default();
-        let mut stack: Vec<&[u8]> = Vec::new();
-        let built_in = nat.chains().iter().filter(|chain| !chain.name.as_bytes().starts_with(b"KUBE-"));
-        stack.extend(built_in.map(|chain| chain.name.as_bytes()));
-        // Where the built-in chains are not in the dump, the shared chains are as good as reached.
-        stack.extend([&b"KUBE-SERVICES"[..], b"KUBE-NODEPORTS", b"KUBE-POSTROUTING"]);
-        while let Some(chain) = stack.pop() {
-            if reached.insert(chain) {
-                stack.extend(nat.rules(chain).filter_map(|(_, rule)| rules::jump(rule)));
-            }
-        }
+        let reached = reached(nat);
         let is_own = |name: &[u8]| rules::service_chain(name).is_some() || name.starts_with(SEP.as_bytes());
         let mut unreached = nat.chains().iter().filter(|chain| {
             let name = chain.name.as_bytes();

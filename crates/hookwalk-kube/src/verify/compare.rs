@@ -58,6 +58,8 @@ pub(super) struct Where {
     pub(super) ip: Option<IpAddr>,
     pub(super) port: u16,
     pub(super) vantage: Vantage,
+    /// The source and the destination, where they are not those that stand for all of their kind.
+    pub(super) special: Option<String>,
     /// The rule that serves the address.
     pub(super) rule: RuleRef,
 }
@@ -68,7 +70,10 @@ impl Where {
             Some(ip) => format!("{} {}", self.kind.as_str(), SocketAddr::new(ip, self.port)),
             None => format!("{} {}", self.kind.as_str(), self.port),
         };
-        format!("from {} to {to}", self.vantage.as_str())
+        match &self.special {
+            Some(special) => format!("from {special} to {to}"),
+            None => format!("from {} to {to}", self.vantage.as_str()),
+        }
     }
 }
 
@@ -103,7 +108,7 @@ pub(super) fn mismatches(doubt: &Doubt<'_>, answer: &Answer, expected: &[Expecte
 
 /// Whether kube-proxy's rules have had their say: not where the packet ended before them, or where
 /// nothing is certain.
-fn tells(way: &Way) -> bool {
+pub(super) fn tells(way: &Way) -> bool {
     let before = |part: &Part| {
         let early = part.rule.as_ref().is_some_and(|rule| matches!(rule.table, "raw" | "mangle"));
         part.endpoint.is_none() && part.verdict == Verdict::Dropped && early
@@ -225,7 +230,7 @@ fn is_dropped(doubt: &Doubt<'_>, part: &Part) -> bool {
 }
 
 /// Whether kube-proxy has the source masqueraded: others may do so without its mark.
-fn is_marked(doubt: &Doubt<'_>, part: &Part) -> bool {
+pub(super) fn is_marked(doubt: &Doubt<'_>, part: &Part) -> bool {
     if part.is_delivered() {
         return part.masquerade && part.masquerade_rule.as_ref().is_some_and(is_own);
     }
@@ -253,7 +258,7 @@ impl Doubt<'_> {
         })
     }
 
-    fn rule_of(&self, endpoint: SocketAddr) -> Option<RuleRef> {
+    pub(super) fn rule_of(&self, endpoint: SocketAddr) -> Option<RuleRef> {
         self.entry.endpoints.iter().find(|known| known.address == endpoint).map(|known| known.rule.clone())
     }
 }

@@ -71,6 +71,21 @@ pub(super) fn check(
         let finding = Finding::new("jump-missing", Severity::Error, message);
         findings.push(at_chain(tables, settings.family, table, from, finding));
     }
+    // Up to 1.20, which have no health checks in filter; nothing that INPUT sees goes to a cluster IP there.
+    let has_health_checks = || {
+        tables
+            .named("filter")
+            .any(|view| view.family == settings.family && view.chain(b"KUBE-NODEPORTS").is_some())
+    };
+    if layout == Layout::UpTo121
+        && !has_health_checks()
+        && is_missing(tables, settings.family, "filter", "INPUT", "KUBE-SERVICES")
+    {
+        let message = "nothing in INPUT of table filter jumps to KUBE-SERVICES; that does no harm while no cluster IP is \
+                       an address of this node";
+        let finding = Finding::new("jump-missing", Severity::Info, message);
+        findings.push(at_chain(tables, settings.family, "filter", "INPUT", finding));
+    }
     if has_node_ports && !settings.node_ports.served {
         broken.node_ports = true;
         let message = "nothing in KUBE-SERVICES of table nat jumps to KUBE-NODEPORTS: no node port is served";

@@ -22,6 +22,8 @@ mod compare;
 mod expect;
 mod jumps;
 mod ports;
+mod shapes;
+mod walks;
 
 use std::net::IpAddr;
 
@@ -80,6 +82,12 @@ impl<'o> Verifier<'o> {
         }
         let asked = Inventory { services: Vec::new(), settings: settings.clone() };
         let places = Inventory { services: inventory.services.clone(), ..asked };
+        let mut host = host;
+        let localnet = &mut host.sysctls.all_mut(Family::V4).route_localnet;
+        // kube-proxy sets it where it serves node ports on localhost.
+        if settings.iter().any(|settings| settings.family == Family::V4 && settings.serves_localhost()) {
+            *localnet = localnet.or(Some(true));
+        }
         let prober = Prober::new(dumps, host, &places, node, &objects.nodes);
         Verifier { objects, node, options: options.clone(), inventory, settings, prober }
     }
@@ -114,6 +122,8 @@ impl<'o> Verifier<'o> {
         for settings in &self.settings {
             let mut broken = jumps::check(&tables, settings, self.has_node_ports(), &mut findings);
             broken.marks |= chains::check_marks(&tables, settings, &mut findings);
+            self.check_localnet(&tables, settings, &mut findings);
+            shapes::check(&tables, settings, &mut findings);
             self.check_node_port_addresses(&tables, settings, &mut findings);
             for port in ports::ports(self.objects, self.options.node.as_deref(), self.node, settings.family) {
                 let hashes = [
@@ -177,18 +187,23 @@ impl<'o> Verifier<'o> {
             if refuses == Some(true) && served.no_endpoints.is_none() {
                 findings.push(Self::refusal_missing(tables, settings.family, port, &asked, served));
             }
-            for vantage in Vantage::ALL {
-                if broken.skips(vantage) {
-                    continue;
+            for ask in walks::asks(self, settings, port, &asked) {
+                if !broken.skips(ask.vantage) {
+                    self.compare(settings, port, entry, &asked, served, &ask, &mut mismatches);
                 }
-                self.compare(settings, port, entry, &asked, served, vantage, &mut mismatches);
             }
         }
         if broken.marks {
             mismatches.retain(|(mismatch, _): &(Mismatch, Where)| !mismatch.is_about_masquerading());
         }
         compare::report(port, mismatches, findings);
+        let from = findings.len();
         chains::check_port(tables, settings, port, entry, findings);
+        // What the chains show already is not walked again.
+        if findings.len() == from && !broken.marks && !broken.skips(Vantage::Pod) {
+            self.check_hairpin(settings, port, entry, findings);
+            self.check_sessions(settings, port, entry, findings);
+        }
         if !broken.node_ports {
             chains::check_localhost(tables, settings, port, findings);
         }
@@ -208,15 +223,26 @@ impl<'o> Verifier<'o> {
         entry: &PortEntry,
         asked: &ports::Address,
         served: &AddressEntry,
-        vantage: Vantage,
+        ask: &walks::Ask,
         mismatches: &mut Vec<(Mismatch, Where)>,
     ) {
-        let answer = self.prober.ask(served, port.protocol, vantage);
+        let answer = walks::answer(self, ask, served, port.protocol);
         let places = self.prober.places(settings.family);
-        let expected =
-            expect::expected(settings, port, asked, &Asked::new(places, vantage, &answer.packet, settings));
-        let place =
-            Where { kind: asked.kind, ip: asked.ip, port: asked.port, vantage, rule: served.rule.clone() };
+        let expected = match ask.unserved {
+            true => vec![expect::Expected::NoEndpoint],
+            false => {
+                let packet = Asked::new(places, ask.vantage, &answer.packet, settings);
+                expect::expected(settings, port, asked, &packet)
+            }
+        };
+        let place = Where {
+            kind: asked.kind,
+            ip: asked.ip,
+            port: asked.port,
+            vantage: ask.vantage,
+            special: ask.special.clone(),
+            rule: served.rule.clone(),
+        };
         let doubt = Doubt { settings, entry, inventory: &self.inventory };
         for mismatch in compare::mismatches(&doubt, &answer, &expected) {
             mismatches.push((mismatch, place.clone()));
