@@ -48,7 +48,7 @@ pub use host::{
     ReversePath, Route, RouteKind, RouteTableId, RoutingAction, RoutingRule, Scope, SetDimension, SetEntry,
     SetMember, SetPart, Sysctls, TcpState, TrackedConnection,
 };
-pub use outcome::{Assumption, Case, Outcome, Place, RuleRef, StepKind, Verdict, Walk, WalkStep};
+pub use outcome::{Assumption, Case, HostPart, Outcome, Place, RuleRef, StepKind, Verdict, Walk, WalkStep};
 pub use packet::{BadInterfaceName, InterfaceName, Packet, PacketState};
 pub use probability::Probability;
 pub use problem::{Problem, Site};

@@ -69,6 +69,20 @@ pub struct Assumption {
     pub what: String,
     /// Whether it is assumed to be true.
     pub is: bool,
+    /// What of the host would tell it; none where only the packet could, or nothing.
+    pub told_by: Option<HostPart>,
+}
+
+/// A part of what a [`Host`](crate::Host) can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum HostPart {
+    /// Its addresses.
+    Addresses,
+    /// Its routes.
+    Routes,
+    /// Its sets.
+    Sets,
 }
 
 /// One thing that can happen to the packet.

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use hookwalk_parser::extensions::AddressType;
 use hookwalk_parser::types::{InterfacePattern, PortRange, Text};
 
+use crate::outcome::HostPart;
+
 /// A question that neither packet nor host answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
@@ -114,6 +116,23 @@ impl Question {
     pub(crate) fn is_of_this_node(address: IpAddr) -> Self {
         let wanted = Ranges::types(std::iter::once(AddressType::Local));
         Question::Number { field: Field::TypeOf(address), wanted }
+    }
+
+    /// What of the host would have told it.
+    pub(crate) fn told_by(&self) -> Option<HostPart> {
+        match self {
+            Question::Number { field: Field::TypeOf(_), .. } => Some(HostPart::Addresses),
+            Question::LeavesBy { .. } => Some(HostPart::Routes),
+            Question::SetHolds { .. } => Some(HostPart::Sets),
+            Question::Opaque { text, .. } if text.contains(" is of type ") => Some(HostPart::Addresses),
+            Question::Opaque { text, .. } => {
+                let of_routes = ["the way back to ", "there is a route back to "];
+                let is =
+                    of_routes.iter().any(|start| text.starts_with(start)) || text.ends_with(" has a route");
+                is.then_some(HostPart::Routes)
+            }
+            _ => None,
+        }
     }
 
     /// Whether earlier answers settle it. `facts` are other questions of the same way, answered.

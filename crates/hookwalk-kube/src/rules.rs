@@ -221,3 +221,15 @@ pub(crate) fn dnat(rule: &Rule) -> Option<SocketAddr> {
     let port = target.to.ports.filter(|ports| ports.first == ports.last)?.first;
     Some(SocketAddr::new(address, port))
 }
+
+/// Whether `KUBE-SERVICES` asks sets of addresses, as kube-proxy writes it in ipvs mode.
+pub(crate) fn has_ipvs(tables: &Tables<'_>, family: Family) -> bool {
+    let asks = |m: &Match| match m {
+        Match::Set(m) => {
+            m.match_set.as_ref().is_some_and(|asked| asked.value.name.as_bytes().ends_with(b"CLUSTER-IP"))
+        }
+        _ => false,
+    };
+    let mut nats = tables.named("nat").filter(|view| view.family == family);
+    nats.any(|nat| nat.rules(b"KUBE-SERVICES").any(|(_, rule)| rule.matches.iter().any(asks)))
+}

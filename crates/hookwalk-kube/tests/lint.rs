@@ -335,3 +335,25 @@ fn faults_in_real_dumps_are_found() {
         }
     }
 }
+
+#[test]
+fn of_three_nodes_the_fewer_are_hinted_at() {
+    let behind = || example(Check::EndpointsDiffer).remove(1);
+    let told = |nodes: Vec<Vec<Edit>>| {
+        let findings = lint(&dumps(&nodes));
+        let mut differ = findings.iter().filter(|finding| finding.code == "endpoints-differ");
+        differ.next().unwrap().message.clone()
+    };
+    let two = told(vec![Vec::new(), behind()]);
+    assert!(!two.contains("hint"), "{two}");
+    let most_have_it = told(vec![Vec::new(), behind(), Vec::new()]);
+    assert!(
+        most_have_it.ends_with("(a hint, no proof: 2 of 3 have it, so that dump 2 may be behind)"),
+        "{most_have_it}"
+    );
+    let most_lack_it = told(vec![Vec::new(), behind(), behind()]);
+    assert!(
+        most_lack_it.ends_with("(a hint, no proof: 2 of 3 do not have it, so that this one may be behind)"),
+        "{most_lack_it}"
+    );
+}

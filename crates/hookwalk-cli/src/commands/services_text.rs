@@ -35,6 +35,12 @@ pub(crate) fn print(
         return writeln!(out, "no rules of kube-proxy: there is no chain KUBE-SERVICES with a Service in it");
     }
     kube::print_settings(out, &inventory.settings, prober)?;
+    if !inventory.ipvs.is_empty() {
+        writeln!(
+            out,
+            "kube-proxy runs in ipvs mode: which endpoint a Service address leads to stands in IPVS (`ipvsadm -Ln`),\nand not in these rules"
+        )?;
+    }
     let endpoints: usize = inventory.services.iter().map(|entry| entry.endpoints.len()).sum();
     let shown = inventory.services.len();
     let of = if shown == total { String::new() } else { format!(" (of {total})") };

@@ -9,6 +9,7 @@ use super::way::{End, Missing, PathKind, PathStep, Way};
 use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk, WalkStep};
 use crate::probability::Probability;
 use crate::program::{ChainId, RuleId};
+use crate::question::Question;
 use crate::state::QuestionId;
 use crate::state::{Decider, Interface, State};
 
@@ -48,6 +49,7 @@ impl Way<'_> {
                 rule: asked_by.and_then(|rule| self.rule_ref(rule)),
                 what: self.facts.question(question).map(ToString::to_string).unwrap_or_default(),
                 is,
+                told_by: self.facts.question(question).and_then(Question::told_by),
             })
             .collect()
     }

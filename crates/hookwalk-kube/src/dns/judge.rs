@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use hookwalk_engine::{Assumption, Case, Engine, Outcome, RuleRef, Verdict, Walk};
+use hookwalk_engine::{Assumption, Case, Engine, HostPart, Outcome, RuleRef, Verdict, Walk};
 use hookwalk_parser::extensions::{Match, Target};
 
 use super::{Answer, Endpoint, PORT, Query};
-use crate::inventory::{AddressKind, Inventory};
+use crate::inventory::{AddressEntry, AddressKind, Inventory, NoEndpoints};
 
 pub(super) fn is_delivered(outcome: &Outcome) -> bool {
     matches!(outcome.verdict, Verdict::Forwarded | Verdict::Sent | Verdict::Local)
@@ -59,15 +59,59 @@ pub(super) fn judge(
     query.answer = answer_of(walk);
     query.endpoints = walk.cases.first().map(endpoints).unwrap_or_default();
     query.notes = notes(engine, walk);
+    if query.answer == Answer::Depends
+        && let Some(why) = without_endpoints(inventory, query, walk)
+    {
+        query.answer = Answer::Fails;
+        query.reason = why;
+        return;
+    }
     query.reason = match query.answer {
         Answer::Works => works(engine, inventory, query, walk, answers),
         Answer::Fails | Answer::FailsPartly => {
             let part = if query.answer == Answer::Fails { "queries are" } else { "a part of the queries is" };
             format!("{part} lost: {}", why(walk))
         }
-        Answer::Depends => format!("it depends on what is not known: {}", fails_when(walk)),
+        Answer::Depends => {
+            format!("it depends on what is not known: {}{}", fails_when(walk), told_by(walk))
+        }
         Answer::Outside | Answer::Unknown => format!("the dump cannot tell: {}", why(walk)),
     };
+}
+
+/// Why no query reaches a name server, where its address is a Service's without endpoints.
+fn without_endpoints(inventory: &Inventory, query: &Query, walk: &Walk) -> Option<String> {
+    let serves = |address: &&AddressEntry| {
+        address.kind == AddressKind::ClusterIp && (address.ip, address.port) == (Some(query.server), PORT)
+    };
+    let mut entries = inventory.services.iter().filter(|entry| entry.protocol == query.protocol);
+    let (entry, address) = entries.find_map(|entry| Some((entry, entry.addresses.iter().find(serves)?)))?;
+    let is_sent = walk.cases.iter().flat_map(|case| &case.outcomes).any(|outcome| outcome.dnat);
+    let here = match address.no_endpoints.filter(|_| !is_sent)? {
+        NoEndpoints::Reject => "",
+        NoEndpoints::Drop => " on this node",
+    };
+    let line = address.rule.line.map_or_else(String::new, |line| format!(" (line {line})"));
+    Some(format!("queries reach no name server: {entry} has no endpoints{here}{line}"))
+}
+
+/// What of the node would settle it.
+fn told_by(walk: &Walk) -> String {
+    let outcomes = walk.cases.iter().flat_map(|case| &case.outcomes).flat_map(|outcome| &outcome.assume);
+    let assumed: BTreeSet<Option<HostPart>> =
+        walk.cases.iter().flat_map(|case| &case.assume).chain(outcomes).map(|a| a.told_by).collect();
+    let file = |part: &Option<HostPart>| match part {
+        Some(HostPart::Addresses) => Some("`ip addr` (--addr)".to_owned()),
+        Some(HostPart::Routes) => Some("`ip route show table all` (--route)".to_owned()),
+        Some(HostPart::Sets) => Some("`ipset save` (--ipset)".to_owned()),
+        _ => None,
+    };
+    let files: Vec<String> = assumed.iter().filter_map(file).collect();
+    if files.is_empty() {
+        return "; no file of the node tells".to_owned();
+    }
+    let all = if files.len() == assumed.len() { "it" } else { "a part of it, and no file the rest" };
+    format!("; {} of this node would tell {all}", crate::explain::listed(&files, "and"))
 }
 
 /// Queries get through; do they get to a name server, and do answers come back?
@@ -86,7 +130,11 @@ fn works(
         let lost = why(answers);
         return match answer {
             Answer::Depends => {
-                format!("queries get through; answers depend on what is not known: {}", fails_when(answers))
+                let when = fails_when(answers);
+                format!(
+                    "queries get through; answers depend on what is not known: {when}{}",
+                    told_by(answers)
+                )
             }
             _ => format!("queries get through, and answers are lost: {lost}"),
         };

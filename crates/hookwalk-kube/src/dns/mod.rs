@@ -29,11 +29,11 @@ mod resolv;
 
 use std::net::{IpAddr, SocketAddr};
 
-use hookwalk_engine::{Engine, InterfaceName, Packet, PacketState, Probability, RuleRef, Walk};
-use hookwalk_parser::types::Protocol;
+use hookwalk_engine::{Engine, HostPart, InterfaceName, Packet, PacketState, Probability, RuleRef, Walk};
+use hookwalk_parser::types::{Family, Protocol};
 
 use crate::finding::{Finding, Severity};
-use crate::inventory::Inventory;
+use crate::inventory::{AddressKind, Inventory};
 
 pub use resolv::{NameServer, ResolvConf};
 
@@ -247,13 +247,43 @@ fn query(
     let mut packet = Packet::new(pod, server).protocol(protocol).destination_port(PORT);
     packet.in_interface = interface;
     packet.arrives = arrives;
-    let Ok(walk) = engine.walk(&packet) else { return query };
+    let Ok(mut walk) = engine.walk(&packet) else { return query };
     packet.state = PacketState::Reply;
-    let answers = engine.walk(&packet).ok();
+    let mut answers = engine.walk(&packet).ok();
+    // In iptables mode no node has a cluster IP.
+    let is_cluster_ip = || {
+        let mut addresses =
+            inventory.services.iter().flat_map(|entry| entry.addresses_of(AddressKind::ClusterIp));
+        addresses.any(|address| address.ip == Some(server))
+    };
+    if engine.host().is_local(server).is_none() && is_cluster_ip() {
+        let told = format!("{server} is no address of this node: it is a cluster IP");
+        if !assumed.contains(&told) {
+            assumed.push(told);
+        }
+        let own = format!("{server} is an address of this node");
+        for walk in std::iter::once(&mut walk).chain(&mut answers) {
+            walk.cases.retain(|case| !case.assume.iter().any(|a| a.is && a.what == own));
+            for case in &mut walk.cases {
+                case.assume.retain(|a| a.what != own);
+            }
+        }
+    }
+    // The likeliest first: few name servers are on the node's own network.
+    let of_node = |a: &&hookwalk_engine::Assumption| a.is && a.told_by == Some(HostPart::Addresses);
+    walk.cases.sort_by_key(|case| {
+        let behind = case.outcomes.iter().flat_map(|outcome| &outcome.assume);
+        case.assume.iter().chain(behind).filter(of_node).count()
+    });
     for text in walk.defaults.iter().filter(|text| !assumed.contains(text)).cloned().collect::<Vec<_>>() {
         assumed.push(text);
     }
     judge::judge(engine, inventory, &mut query, &walk, answers.as_ref());
+    if inventory.ipvs.contains(&Family::of(server)) && !is_cluster_ip() {
+        let note = "kube-proxy runs in ipvs mode: IPVS picks the endpoint, and what it knows (`ipvsadm -Ln`) is no part of a \
+                    dump";
+        query.notes.push(note.to_owned());
+    }
     query.walk = Some(walk);
     query
 }

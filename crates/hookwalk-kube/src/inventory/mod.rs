@@ -32,7 +32,7 @@ use hookwalk_parser::Dump;
 use hookwalk_parser::types::{Family, MaskedAddress, Protocol};
 
 use crate::objects::{Objects, TrafficPolicy};
-use crate::rules::Tables;
+use crate::rules::{self, Tables};
 use crate::settings::Settings;
 
 pub(crate) use chains::endpoint_of;
@@ -45,6 +45,9 @@ pub struct Inventory {
     pub services: Vec<PortEntry>,
     /// kube-proxy's settings, for each family whose rules it wrote.
     pub settings: Vec<Settings>,
+    /// The families whose Services kube-proxy has in IPVS (`--proxy-mode=ipvs`), where rules only mark:
+    /// which endpoints there are no dump tells.
+    pub ipvs: Vec<Family>,
 }
 
 /// One port of one Service, as the rules have it, of both families.
@@ -161,7 +164,8 @@ impl Inventory {
         let tables = Tables::new(dumps);
         let settings = [Family::V4, Family::V6].into_iter().filter_map(|f| Settings::read(&tables, f));
         let settings: Vec<Settings> = settings.collect();
-        Inventory { services: read::services(&tables, &settings, objects), settings }
+        let ipvs = [Family::V4, Family::V6].into_iter().filter(|family| rules::has_ipvs(&tables, *family));
+        Inventory { services: read::services(&tables, &settings, objects), settings, ipvs: ipvs.collect() }
     }
 
     /// The settings of a family.

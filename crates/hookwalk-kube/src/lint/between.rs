@@ -1,5 +1,6 @@
 //! What differs between the dumps of several nodes.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookwalk_engine::{RuleRef, TableName};
@@ -68,6 +69,23 @@ fn read(tables: &Tables<'_>) -> Services {
     services
 }
 
+/// Of two nodes nobody can say which is behind; of more the fewer are likelier to be.
+fn majority(nodes: usize, lacking: &[String]) -> String {
+    let with = nodes - lacking.len();
+    match with.cmp(&lacking.len()) {
+        _ if nodes < 3 => String::new(),
+        Ordering::Equal => String::new(),
+        Ordering::Greater => format!(
+            " (a hint, no proof: {with} of {nodes} have it, so that {} may be behind)",
+            lacking.join(", ")
+        ),
+        Ordering::Less => format!(
+            " (a hint, no proof: {} of {nodes} do not have it, so that this one may be behind)",
+            lacking.len()
+        ),
+    }
+}
+
 fn endpoints(nodes: &[&Tables<'_>], findings: &mut Vec<Finding>) {
     let read: Vec<(usize, Services)> = nodes.iter().map(|tables| (dump_of(tables), read(tables))).collect();
     let chains: BTreeSet<&Vec<u8>> = read.iter().flat_map(|(_, services)| services.keys()).collect();
@@ -84,7 +102,9 @@ fn endpoints(nodes: &[&Tables<'_>], findings: &mut Vec<Finding>) {
             let has = with.iter().find_map(|(_, service)| Some((service, service.endpoints.get(endpoint)?)));
             let (false, Some((service, place))) = (lacking.is_empty(), has) else { continue };
             let check = Check::EndpointsDiffer;
-            let message = format!("`{endpoint}` is an endpoint here, and not in {}", lacking.join(", "));
+            let hint = majority(with.len(), &lacking);
+            let message =
+                format!("`{endpoint}` is an endpoint here, and not in {}{hint}", lacking.join(", "));
             let mut finding = Finding::new(check.code(), check.severity(), message).at(place.clone());
             finding.object = service.name.as_ref().map(|name| format!("service {name}"));
             finding.object = finding.object.or(service.chain.as_ref().map(|chain| chain.chain.to_string()));
@@ -109,7 +129,8 @@ fn services(nodes: &[&Tables<'_>], findings: &mut Vec<Finding>) {
                 continue;
             }
             let check = Check::ServicesDiffer;
-            let message = format!("{goal} is here, and not in {}", lacking.join(", "));
+            let hint = majority(read.len(), &lacking);
+            let message = format!("{goal} is here, and not in {}{hint}", lacking.join(", "));
             let mut finding = Finding::new(check.code(), check.severity(), message);
             finding.object = goal.service.as_ref().map(|name| format!("service {name}"));
             finding.dump = *dump;

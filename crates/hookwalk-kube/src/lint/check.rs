@@ -93,7 +93,8 @@ checks! {
          not kept up to date."
     EndpointsDiffer "endpoints-differ" Warning
         "Dumps of several nodes have different endpoints for one Service. Dumps that were taken at \
-         different times differ so, nodes that are not kept up to date, and topology-aware routing."
+         different times differ so, nodes that are not kept up to date, and topology-aware routing. Of \
+         three nodes or more those that are fewer are named as likelier to be behind, which is a hint."
     ServicesDiffer "services-differ" Warning
         "A Service is in the dump of one node and not in that of another."
     NotChecked "not-checked" Info

@@ -111,7 +111,11 @@ impl Prober {
         let mut places = |family| {
             let places = Places::choose(&dumps, &host, inventory, node, others, family);
             if places.adds_node_address {
-                host = std::mem::take(&mut host).with_node_address(places.node);
+                let mut own = places::served_addresses(inventory, family);
+                own.push(places.node);
+                own.sort_unstable();
+                own.dedup();
+                host = own.into_iter().fold(std::mem::take(&mut host), Host::with_node_address);
             }
             places
         };
@@ -135,7 +139,7 @@ impl Prober {
     /// What becomes of a packet to an address of a Service.
     pub fn ask(&self, to: &AddressEntry, protocol: Protocol, vantage: Vantage) -> Answer {
         let places = self.places(to.family);
-        let to_node = to.ip.unwrap_or(places.node);
+        let to_node = to.ip.unwrap_or(places.node_port);
         self.ask_from(vantage, places.source(vantage), to_node, to.port, protocol, Some(&to.rule))
     }
 

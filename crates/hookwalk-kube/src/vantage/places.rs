@@ -19,6 +19,8 @@ pub struct Places {
     pub pod_interface: InterfaceName,
     /// An address of this node.
     pub node: IpAddr,
+    /// The address at which node ports are asked for: the same, or one of those that alone serve them.
+    pub node_port: IpAddr,
     /// Whether nothing tells the node's address, so that one stands for it that no rule names.
     pub node_is_made_up: bool,
     /// Another node.
@@ -54,7 +56,11 @@ impl Places {
         let told = told.first().copied();
         let of_object = node.and_then(|node| internal_ip(node, family));
         let made_up = named.unnamed(family, &[]);
-        let own = told.or(of_object).unwrap_or(made_up);
+        let served = served_addresses(inventory, family);
+        // kube-proxy serves node ports at no address but the node's.
+        let of_rules = served.first().copied();
+        let own = told.or(of_object).or(of_rules).unwrap_or(made_up);
+        let node_port = of_rules.filter(|_| !served.contains(&own)).unwrap_or(own);
         let others = others.iter().filter(|other| node.is_none_or(|node| node.name != other.name));
         let other_node = others
             .filter_map(|other| internal_ip(other, family))
@@ -69,7 +75,8 @@ impl Places {
             pod,
             pod_interface,
             node: own,
-            node_is_made_up: told.or(of_object).is_none(),
+            node_port,
+            node_is_made_up: told.or(of_object).or(of_rules).is_none(),
             other_node,
             outside,
             outside_interface: interface_of(host, |address| address == own).unwrap_or(interface(b"eth0")),
@@ -104,6 +111,12 @@ fn internal_ip(node: &Node, family: Family) -> Option<IpAddr> {
         found.next().map(|address| address.address)
     };
     of_family(NodeAddressKind::InternalIp).or_else(|| of_family(NodeAddressKind::ExternalIp))
+}
+
+/// The addresses that alone serve node ports, those of loopback aside; none where all of the node's do.
+pub(super) fn served_addresses(inventory: &Inventory, family: Family) -> Vec<IpAddr> {
+    let served = inventory.settings_of(family).and_then(|settings| settings.node_ports.addresses.as_ref());
+    served.into_iter().flatten().copied().filter(|address| !address.is_loopback()).collect()
 }
 
 /// `fe80::/10`, 169.254.0.0/16: no service is served there.

@@ -450,7 +450,10 @@ pub(super) fn check_own_range(
             .iter()
             .filter(|asked| asked.kind == AddressKind::LoadBalancerIp && asked.required)
         {
-            let is_let_in = |(_, rule): (At, &Rule)| rules::host_source(rule) == asked.ip;
+            let is_let_in = |(_, rule): (At, &Rule)| {
+                rules::host_source(rule) == asked.ip
+                    && rules::jump(rule).and_then(rules::service_chain).is_some()
+            };
             if nat.chain(chain.as_bytes()).is_some() && !nat.rules(chain.as_bytes()).any(is_let_in) {
                 let message =
                     format!("the node is let in, and not when it sends from {} itself", asked.text());

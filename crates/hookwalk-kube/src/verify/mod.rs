@@ -80,8 +80,7 @@ impl<'o> Verifier<'o> {
             settings.detector = cidr.map(|cidr| Detector::Cidr(*cidr)).or(settings.detector);
             settings.masquerade_all = options.masquerade_all.unwrap_or(settings.masquerade_all);
         }
-        let asked = Inventory { services: Vec::new(), settings: settings.clone() };
-        let places = Inventory { services: inventory.services.clone(), ..asked };
+        let places = Inventory { settings: settings.clone(), ..inventory.clone() };
         let mut host = host;
         let localnet = &mut host.sysctls.all_mut(Family::V4).route_localnet;
         // kube-proxy sets it where it serves node ports on localhost.
@@ -120,6 +119,10 @@ impl<'o> Verifier<'o> {
             .filter_map(|(index, entry)| Some((entry.hash.as_deref()?, index)))
             .collect();
         for settings in &self.settings {
+            if self.inventory.ipvs.contains(&settings.family) {
+                findings.push(Self::in_ipvs(&tables, settings.family));
+                continue;
+            }
             let mut broken = jumps::check(&tables, settings, self.has_node_ports(), &mut findings);
             broken.marks |= chains::check_marks(&tables, settings, &mut findings);
             self.check_localnet(&tables, settings, &mut findings);
@@ -145,6 +148,13 @@ impl<'o> Verifier<'o> {
         self.check_stale(&asked, &mut findings);
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         findings
+    }
+
+    fn in_ipvs(tables: &Tables<'_>, family: Family) -> Finding {
+        let message = "kube-proxy runs in ipvs mode: its Services are in IPVS (`ipvsadm -Ln`), and these rules do not \
+                       tell whether they are as the objects ask";
+        let finding = Finding::new("ipvs-mode", Severity::Warning, message);
+        at_chain(tables, family, "nat", "KUBE-SERVICES", finding)
     }
 
     fn has_node_ports(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::settings::{self, Detector, Layout, Settings};
 pub(super) fn check(tables: &Tables<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
     let mut tell = Telling { tables, findings };
     for filter in tables.named("filter").filter(|view| view.family == settings.family) {
-        refusals(filter, &mut tell);
+        refusals(filter, settings, &mut tell);
         health_checks(filter, &mut tell);
         forwarding(filter, settings, &mut tell);
         firewall(filter, &mut tell);
@@ -124,7 +124,7 @@ fn shown(rule: &Rule) -> String {
 }
 
 /// `KUBE-SERVICES`, `KUBE-EXTERNAL-SERVICES` and `KUBE-PROXY-FIREWALL` of filter.
-fn refusals(filter: &TableView<'_>, tell: &mut Telling<'_, '_>) {
+fn refusals(filter: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_, '_>) {
     for chain in ["KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL"] {
         for (at, rule) in filter.rules(chain.as_bytes()) {
             let verb = match &rule.target {
@@ -146,6 +146,8 @@ fn refusals(filter: &TableView<'_>, tell: &mut Telling<'_, '_>) {
                 )
             {
                 tell.at(at, "rule-differs", "it refuses with another answer than `port-unreachable`");
+            } else if rule.target == Target::Drop && settings.layout < Some(Layout::From125) {
+                tell.at(at, "rule-differs", "it drops what kube-proxy of this version refuses");
             }
         }
     }
@@ -165,7 +167,13 @@ fn forwarding(filter: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_
     let mut ends = [None; 2];
     let mut plain = false;
     for (at, rule) in filter.rules(b"KUBE-FORWARD") {
-        let Some(asked) = states(rule) else { continue };
+        let Some(asked) = states(rule) else {
+            let is_marked = rule.matches.iter().any(|m| matches!(m, Match::Mark(_)));
+            if is_marked && rule.target != Target::Accept {
+                tell.at(at, "rule-differs", "it does not accept what is marked");
+            }
+            continue;
+        };
         let is_invalid = asked.value.contains(ConnState::Invalid);
         let wanted = if is_invalid { Target::Drop } else { Target::Accept };
         let exact = if is_invalid {

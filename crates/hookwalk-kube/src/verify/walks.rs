@@ -40,7 +40,10 @@ pub(super) fn asks(
     let places = verifier.prober.places(settings.family);
     let plain =
         |vantage, dst| Ask { vantage, src: places.source(vantage), dst, unserved: false, special: None };
-    let dst = asked.ip.or_else(|| node_port_address(settings, places.node));
+    // Where localhost alone serves node ports nothing is to be had at the node's address.
+    let has_node_ports =
+        settings.node_ports.addresses.as_ref().is_none_or(|served| served.contains(&places.node_port));
+    let dst = asked.ip.or_else(|| has_node_ports.then_some(places.node_port));
     let mut asks: Vec<Ask> =
         dst.into_iter().flat_map(|dst| Vantage::ALL.map(|vantage| plain(vantage, dst))).collect();
     if asked.kind == AddressKind::LoadBalancerIp {
@@ -68,16 +71,6 @@ pub(super) fn asks(
         });
     }
     asks
-}
-
-/// Where node ports are asked for: at the node's address, or at one of those that serve them.
-fn node_port_address(settings: &Settings, node: IpAddr) -> Option<IpAddr> {
-    match &settings.node_ports.addresses {
-        Some(served) if !served.contains(&node) => {
-            served.iter().copied().find(|served| !served.is_loopback())
-        }
-        _ => Some(node),
-    }
 }
 
 impl Verifier<'_> {
