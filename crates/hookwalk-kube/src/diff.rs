@@ -174,7 +174,7 @@ impl Pair<'_> {
         for a in &one.endpoints {
             let Some(b) = find(other, a.address) else { continue };
             let [own, others] = [a, b].map(|e| e.share.as_ref().or(e.local_share.as_ref()));
-            if own != others {
+            if !are_alike(own, others) {
                 let (in_first, in_second) = (shown(own), shown(others));
                 let message = format!(
                     "endpoint {} of {who} has {in_first} of the packets in {} and {in_second} in {}",
@@ -269,6 +269,15 @@ fn are_local(one: &PortEntry, other: &PortEntry) -> bool {
             && entry.endpoints.iter().all(|e| e.share.is_none())
     };
     local(one) || local(other)
+}
+
+/// Whether two shares are the same but for rounding: by the kernel, in whatever order the endpoints stand,
+/// and by the five decimals that kube-proxy wrote up to 1.16.
+fn are_alike(one: Option<&Probability>, other: Option<&Probability>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => (one.to_f64() - other.to_f64()).abs() < 2e-5,
+        _ => one == other,
+    }
 }
 
 fn shown(share: Option<&Probability>) -> String {

@@ -121,3 +121,17 @@ fn nodes_differ_in_what_is_their_own_alone() {
     assert!(!compared(a.clone(), b.clone(), false).is_empty());
     assert_eq!(compared(a, b, true), []);
 }
+
+#[test]
+fn the_decimals_of_a_version_are_no_difference() {
+    let objects = objects();
+    let rules =
+        KubeProxy::new(config(Version::V1_30, &node(&objects))).rules(&objects.services, &objects.slices);
+    let text = rules.save();
+    let seventh = "--probability 0.14285714272";
+    assert!(text.contains(seventh));
+    let read = |text: &str| Inventory::read(&[hookwalk_parser::parse(text)], Some(&objects));
+    let with = |other: &str| compared(read(&text), read(&text.replace(seventh, other)), false);
+    assert_eq!(with("--probability 0.14286000011"), []);
+    assert!(!with("--probability 0.14300000016").is_empty());
+}
