@@ -206,6 +206,17 @@ fn a_client_that_comes_again_is_walked() {
     );
 }
 
+/// Of two rules that flip a bit the second undoes the first.
+#[test]
+fn a_mark_that_is_flipped_twice_is_found() {
+    let objects = objects();
+    let text = written(config(Version::V1_30, &objects), &objects);
+    let flip = "-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0\n";
+    assert!(text.contains(flip));
+    let found = findings(&text.replace(flip, &flip.repeat(2)), &objects);
+    assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), ["rule-differs"], "{}", shown(&found));
+}
+
 #[test]
 fn node_ports_are_asked_for_where_they_are_served() {
     let objects = objects();

@@ -207,6 +207,7 @@ impl Printer<'_> {
                 format!(", masqueraded{}", by(&part.masquerade_rule))
             }
             (Some(_), _) if part.is_delivered() => String::new(),
+            (Some(_), Verdict::Unknown) => ", and then what the dump does not tell".to_owned(),
             (Some(_), verdict) => format!(", then {BAD}{}{BAD:#}{}", verdict.as_str(), by(&part.rule)),
             (None, Verdict::Dropped | Verdict::Rejected) => {
                 format!("{BAD}{}{BAD:#}{}", part.verdict.as_str(), by(&part.rule))
@@ -215,6 +216,7 @@ impl Printer<'_> {
             (None, Verdict::Forwarded | Verdict::Sent) => {
                 format!("{OPEN}not sent to an endpoint{OPEN:#}: {} as it is", part.verdict.as_str())
             }
+            (None, Verdict::Unknown) => "what the dump does not tell".to_owned(),
             (None, verdict) => verdict.as_str().to_owned(),
         }
     }

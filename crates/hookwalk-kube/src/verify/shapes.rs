@@ -44,6 +44,10 @@ pub(super) fn check(tables: &Tables<'_>, settings: &Settings, findings: &mut Vec
                 tell.at(at, "mark-differs", message);
             }
         }
+        let marks = |(_, rule): &(At, &Rule)| matches!(rule.target, Target::Mark(_));
+        if let Some((at, _)) = nat.rules(b"KUBE-POSTROUTING").filter(marks).nth(1) {
+            tell.at(at, "rule-differs", "it sets the mark again that a rule above takes away");
+        }
         for (at, _) in nat.rules(b"KUBE-POSTROUTING").filter(|(_, rule)| rule.target == Target::Accept) {
             tell.at(
                 at,
