@@ -238,12 +238,11 @@ impl<'o> Verifier<'o> {
     ) {
         let answer = walks::answer(self, ask, served, port.protocol);
         let places = self.prober.places(settings.family);
-        let expected = match ask.unserved {
-            true => vec![expect::Expected::NoEndpoint],
-            false => {
-                let packet = Asked::new(places, ask.vantage, &answer.packet, settings);
-                expect::expected(settings, port, asked, &packet)
-            }
+        let expected = if ask.unserved {
+            vec![expect::Expected::NoEndpoint]
+        } else {
+            let packet = Asked::new(places, ask.vantage, &answer.packet, settings);
+            expect::expected(settings, port, asked, &packet)
         };
         let place = Where {
             kind: asked.kind,

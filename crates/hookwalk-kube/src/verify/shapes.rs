@@ -7,7 +7,7 @@ use hookwalk_parser::types::{ConnState, ConnStates, Family, MaskedAddress, Negat
 
 use super::chains;
 use crate::finding::{Finding, Severity};
-use crate::rules::{self, At, EXT, FW, MARK_DROP, MARK_MASQ, SVC, SVL, TableView, Tables, XLB};
+use crate::rules::{self, At, EXT, MARK_DROP, MARK_MASQ, SVC, SVL, TableView, Tables, XLB};
 use crate::settings::{self, Detector, Layout, Settings};
 
 /// Looks at every rule of the chains that all Services share, and of those that each has.
@@ -288,7 +288,7 @@ fn services(nat: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_, '_>
         if rules::jumps_to(rule, "KUBE-NODEPORTS") {
             let by_address = rules::host_destination(rule).is_some();
             let but_loopback = rule.base.destination.is_none_or(|d| d.negated && is_loopback(d.value));
-            if !by_address && !(is_local(types(rule)[1]) && but_loopback) {
+            if !(by_address || is_local(types(rule)[1]) && but_loopback) {
                 let message = "it sends packets to other hosts' addresses to KUBE-NODEPORTS too, which takes those to \
                                any node port";
                 tell.at(at, "rule-differs", message);
@@ -408,7 +408,6 @@ fn of_service(
                     "it marks what comes from outside, whose source the policy Local keeps",
                 );
             }
-            EXT | XLB | FW => {}
             _ => {}
         }
     }

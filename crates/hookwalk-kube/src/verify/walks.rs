@@ -198,7 +198,7 @@ impl Verifier<'_> {
         let places = self.prober.places(settings.family);
         let mut session = Simulator::new(engine, seed);
         let mut sport = 40_000;
-        let mut come = |vantage: Vantage, at: u64| -> Option<Visit> {
+        let mut connect = |vantage: Vantage, at: u64| -> Option<Visit> {
             let mut packet = Packet::new(places.source(vantage), served.ip?)
                 .protocol(port.protocol)
                 .source_port(sport)
@@ -214,7 +214,7 @@ impl Verifier<'_> {
         let begin = 1_000;
         let mut firsts = Vec::new();
         for vantage in Vantage::ALL {
-            let Some(first) = come(vantage, begin) else { continue };
+            let Some(first) = connect(vantage, begin) else { continue };
             if first.kept {
                 let message =
                     format!("a client that comes first ({}) is taken for another", vantage.as_str());
@@ -224,7 +224,7 @@ impl Verifier<'_> {
         }
         let again = begin + seconds.saturating_sub(1);
         for (vantage, first) in &firsts {
-            let Some(next) = come(*vantage, again) else { continue };
+            let Some(next) = connect(*vantage, again) else { continue };
             let who = vantage.as_str();
             if next.endpoint != first.endpoint || !next.kept {
                 let message = format!(
@@ -244,7 +244,7 @@ impl Verifier<'_> {
         }
         // The connection in between has begun the time anew.
         for (vantage, _) in &firsts {
-            if come(*vantage, again + seconds + 2).is_some_and(|late| late.kept) {
+            if connect(*vantage, again + seconds + 2).is_some_and(|late| late.kept) {
                 let message = format!("a client ({}) is kept for longer than {seconds} s", vantage.as_str());
                 return Some(("affinity-differs", message));
             }
