@@ -143,8 +143,8 @@ impl Extension for BaseMatches {
         out.negatable("-d", told(self.destination).as_ref());
         let any =
             |i: &Negatable<InterfacePattern>| !i.negated && i.value.is_prefix() && i.value.name().is_empty();
-        out.negatable("-i", self.in_interface.filter(|i| !any(i)).as_ref());
-        out.negatable("-o", self.out_interface.filter(|i| !any(i)).as_ref());
+        out.interface("-i", self.in_interface.filter(|i| !any(i)).as_ref());
+        out.interface("-o", self.out_interface.filter(|i| !any(i)).as_ref());
         out.negatable("-p", self.protocol.as_ref());
         out.negatable_flag("-f", self.fragment);
     }

@@ -56,6 +56,7 @@ macro_rules! field {
     (type value $ty:ty) => { Option<$ty> };
     (type nonzero $ty:ty) => { Option<crate::types::Negatable<$ty>> };
     (type negatable_address) => { Option<crate::types::Negatable<crate::types::MaskedAddress>> };
+    (type group) => { Option<crate::types::Negatable<crate::extensions::GroupMask>> };
     (type flag) => { bool };
     (type negatable_flag) => { Option<crate::types::Negatable<()>> };
     (type quoted) => { Option<crate::types::Text> };
@@ -67,6 +68,7 @@ macro_rules! field {
     (read value $o:ident) => { Some($o.value()?) };
     (read nonzero $o:ident) => { Some($o.negatable()?) };
     (read negatable_address $o:ident) => { Some($o.negatable_address()?) };
+    (read group $o:ident) => { Some($o.negatable()?) };
     (read flag $o:ident) => { $o.flag()? };
     (read negatable_flag $o:ident) => { Some($o.negatable_flag()) };
     (read quoted $o:ident) => { Some($o.text()?) };
@@ -83,6 +85,11 @@ macro_rules! field {
     };
     (write negatable_address $out:ident, $name:literal, $field:expr) => {
         $out.negatable($name, $field.as_ref())
+    };
+    (write group $out:ident, $name:literal, $field:expr) => {
+        if let Some(group) = &$field {
+            $out.push($name, group.negated, vec![group.value.written()]);
+        }
     };
     (write flag $out:ident, $name:literal, $field:expr) => { $out.flag($name, $field) };
     (write negatable_flag $out:ident, $name:literal, $field:expr) => { $out.negatable_flag($name, $field) };

@@ -32,9 +32,9 @@ impl Extension for PhysdevMatch {
 
     fn write(&self, out: &mut OptionWriter) {
         out.negatable_flag("--physdev-is-in", self.is_in);
-        out.negatable("--physdev-in", self.physdev_in.as_ref());
+        out.interface("--physdev-in", self.physdev_in.as_ref());
         out.negatable_flag("--physdev-is-out", self.is_out);
-        out.negatable("--physdev-out", self.physdev_out.as_ref());
+        out.interface("--physdev-out", self.physdev_out.as_ref());
         out.negatable_flag("--physdev-is-bridged", self.is_bridged);
     }
 }

@@ -5,7 +5,7 @@ use nom::combinator::opt;
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
-use crate::syntax::Value;
+use crate::syntax::{OptionValue, Value};
 use crate::types::Text;
 use crate::types::number::number_as;
 
@@ -13,7 +13,7 @@ extension! {
     /// `-m realm`: the realm of the route to the destination (kernel: `net/netfilter/xt_realm.c`).
     RealmMatch {
         /// `--realm`
-        realm: negatable<GroupMask> = "--realm",
+        realm: group = "--realm",
     }
     missing(this) this.realm.is_none().then_some("--realm");
 }
@@ -30,6 +30,16 @@ pub enum GroupMask {
     },
     /// By name, which only the host can translate.
     Name(Text),
+}
+
+impl GroupMask {
+    /// As it is printed: a name need not be UTF-8.
+    pub(crate) fn written(&self) -> OptionValue {
+        match self {
+            GroupMask::Name(name) => OptionValue::Raw(name.clone()),
+            GroupMask::Number { .. } => OptionValue::Bare(self.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for GroupMask {

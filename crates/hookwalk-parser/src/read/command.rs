@@ -31,7 +31,7 @@ impl Line<'_, '_> {
             }
             (b"-E" | b"--rename-chain", Some(chain)) if self.words.len() > at + 2 => {
                 let new = self.words.get(at + 2).map(|word| word.text(self.bytes)).unwrap_or_default();
-                let done = self.tables.rename(&chain.text(self.bytes), &new);
+                let done = self.tables.rename(&chain.text(self.bytes), &new, self.diagnostics.line);
                 self.settle(done, at);
             }
             // Counters alone.

@@ -127,7 +127,7 @@ impl Tables<'_> {
     }
 
     /// Gives a chain another name, in the rules that go to it too.
-    pub(super) fn rename(&mut self, old: &[u8], new: &[u8]) -> Result<(), Refused> {
+    pub(super) fn rename(&mut self, old: &[u8], new: &[u8], line: u32) -> Result<(), Refused> {
         // To look at a rule costs as much as to move some; few dumps rename at all.
         const LOOK: usize = 8;
         let (at, _) = self.len_of(old).ok_or(Refused::NotThere)?;
@@ -148,6 +148,8 @@ impl Tables<'_> {
         open.by_name.insert(name.clone(), at);
         if let Some(chain) = open.table.chains.get_mut(at) {
             chain.name = name.clone();
+            // From here on the name is there.
+            chain.line = chain.line.map(|_| line);
         }
         for rule in open.table.chains.iter_mut().flat_map(|chain| &mut chain.rules) {
             if let Target::Jump(to) | Target::Goto(to) = &mut rule.target

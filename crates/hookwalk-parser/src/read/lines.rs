@@ -142,7 +142,9 @@ impl Lines<'_> {
                 }
             }
             [b'*', name @ ..] => {
-                if foreign::is_elision(place.content()) {
+                // Blanks around a name are no part of it, and a long row of them hides no elision.
+                let name = name.trim_ascii();
+                if foreign::is_elision(place.content()) || foreign::is_elision(&[b"*", name].concat()) {
                     return false;
                 }
                 self.table(place, name);
@@ -319,7 +321,6 @@ impl Lines<'_> {
 
     fn table(&mut self, place: Place<'_>, name: &[u8]) {
         const TABLES: [&[u8]; 5] = [b"filter", b"nat", b"mangle", b"raw", b"security"];
-        let name = name.trim_ascii();
         if !TABLES.contains(&name) {
             self.diagnostics.here(Code::BadTable, offset(place.from), offset(place.line.len()), || {
                 format!("{} names no table: expected a header such as `*nat`", quote(place.content()))

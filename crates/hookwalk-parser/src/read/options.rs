@@ -131,7 +131,10 @@ impl<'l> Line<'l, '_> {
     fn unabbreviated(&mut self, arguments: &Arguments<'l>, attached: Option<Word>) -> Option<&'static [u8]> {
         let mut found: Option<&'static [u8]> = None;
         for full in abbreviation::options_from(arguments.name()) {
-            if !self.tables.may_guess(1 + self.takers.len()) {
+            // A line's own limit, so that what a line says does not hang on the lines before it.
+            let count = 1 + self.takers.len();
+            self.guesses_left = self.guesses_left.checked_sub(count)?;
+            if !self.tables.may_guess(count) {
                 return None;
             }
             let known = match full {
@@ -421,8 +424,7 @@ impl<'l> Line<'l, '_> {
         if let Some(family) = self.target.family()
             && !self.agrees(family, at)
         {
-            let name = Text::from(&*self.target.name());
-            self.set_unknown_target(Some(name), at, self.words.len());
+            self.set_unknown_target(self.target_name(), at, self.words.len());
         }
     }
 

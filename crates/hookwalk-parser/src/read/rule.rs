@@ -79,6 +79,8 @@ pub(super) struct Line<'l, 'r> {
     pub(super) unresolved: Option<Place>,
     /// `-4` or `-6` says that the line is for the other family: it is passed over.
     pub(super) is_elsewhere: bool,
+    /// How many more names may be tried in the place of those that this line cuts short.
+    pub(super) guesses_left: usize,
     pub(super) counters: Option<Counters>,
     pub(super) sources: Vec<MaskedAddress>,
     pub(super) destinations: Vec<MaskedAddress>,
@@ -117,6 +119,7 @@ impl RuleReader {
             unknown_target: None,
             unresolved: None,
             is_elsewhere: false,
+            guesses_left: 1_000,
             counters,
             sources: Vec::new(),
             destinations: Vec::new(),

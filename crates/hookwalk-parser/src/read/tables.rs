@@ -54,7 +54,7 @@ impl<'r> Tables<'r> {
             open: None,
             expansions_left: 4096 + len / 32,
             moves_left: 4_000_000,
-            guesses_left: 100_000 + len / 2,
+            guesses_left: 200_000 + len / 2,
         }
     }
 
@@ -420,8 +420,13 @@ impl Tables<'_> {
     /// Also whether a line declares it, or it is there only because rules are in it.
     pub(super) fn chain_named(&mut self, name: &[u8]) -> Option<(Text, bool)> {
         let open = self.current();
-        let (name, &at) = open.by_name.get_key_value(name)?;
-        Some((name.clone(), open.table.chains.get(at).is_some_and(|chain| chain.line.is_some())))
+        match open.by_name.get_key_value(name) {
+            Some((name, &at)) => {
+                Some((name.clone(), open.table.chains.get(at).is_some_and(|chain| chain.line.is_some())))
+            }
+            // The kernel's own chains are there in any case.
+            None => open.table.is_builtin(name).then(|| (Text::from(name), false)),
+        }
     }
 
     /// Puts a rule behind the last of its chain.

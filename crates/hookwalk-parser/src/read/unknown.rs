@@ -77,7 +77,7 @@ impl Line<'_, '_> {
                 self.unknown_part(name, from, to);
             }
             Taker::Target => {
-                let name = (self.unknown_target.is_none()).then(|| Text::from(&*self.target.name()));
+                let name = if self.unknown_target.is_none() { self.target_name() } else { None };
                 self.set_unknown_target(name, self.target_at.unwrap_or(from), to);
             }
         }
@@ -183,11 +183,9 @@ impl Line<'_, '_> {
         }
         if let (Some(missing), Some(at), None) = (self.target.missing(), self.target_at, &self.unknown_target)
         {
-            let name = Text::from(&*self.target.name());
-            self.report(Code::MissingOption, at, || {
-                format!("target {} needs {missing}", quote(name.as_bytes()))
-            });
-            self.set_unknown_target(Some(name), at, self.words.len());
+            let name = quote(self.target.name().as_bytes());
+            self.report(Code::MissingOption, at, || format!("target {name} needs {missing}"));
+            self.set_unknown_target(self.target_name(), at, self.words.len());
         }
     }
 
@@ -210,8 +208,7 @@ impl Line<'_, '_> {
 
     fn lost_end(&mut self, last: usize) {
         if let Some(at) = self.target_at {
-            let name = Text::from(&*self.target.name());
-            self.set_unknown_target(Some(name), at, self.words.len());
+            self.set_unknown_target(self.target_name(), at, self.words.len());
         } else {
             self.unknown_part(None, last, last + 1);
             self.set_unknown_target(None, last, last + 1);
@@ -222,6 +219,15 @@ impl Line<'_, '_> {
         let part = self.part(module, from, to);
         self.matches.push(Match::Unknown(Box::new(part)));
         self.opened.push(Opened { at: from, damaged: true });
+    }
+
+    /// The name behind `-j`, byte for byte: a chain's need not be UTF-8.
+    pub(super) fn target_name(&self) -> Option<Text> {
+        match &self.target {
+            Target::None => None,
+            Target::Jump(name) | Target::Goto(name) => Some(name.clone()),
+            target => Some(Text::from(&*target.name())),
+        }
     }
 
     /// Notes that the target is unknown, up to a word; the first name stays.

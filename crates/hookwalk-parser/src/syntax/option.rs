@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::types::{Family, Negatable, PortRange, Text};
+use crate::types::{Family, InterfacePattern, Negatable, PortRange, Text};
 
 /// One option of a match or target, as `iptables-save` would write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,13 @@ impl OptionWriter {
     pub(crate) fn negatable<T: fmt::Display>(&mut self, name: &'static str, value: Option<&Negatable<T>>) {
         if let Some(value) = value {
             self.push(name, value.negated, vec![OptionValue::Bare(value.value.to_string())]);
+        }
+    }
+
+    /// An interface's name need not be UTF-8.
+    pub(crate) fn interface(&mut self, name: &'static str, value: Option<&Negatable<InterfacePattern>>) {
+        if let Some(value) = value {
+            self.push(name, value.negated, vec![OptionValue::Raw(value.value.text())]);
         }
     }
 

@@ -2,6 +2,7 @@ use std::fmt;
 
 use nom::IResult;
 
+use super::Text;
 use crate::syntax::Value;
 
 /// An interface of `-i` or `-o`: a name, or the start of one with `+` behind it.
@@ -34,6 +35,13 @@ impl InterfacePattern {
     /// Whether a `+` stood at the end.
     pub fn is_prefix(&self) -> bool {
         self.prefix
+    }
+
+    /// As it stands behind `-i`, with its `+`.
+    pub(crate) fn text(&self) -> Text {
+        let mut text = self.name().to_vec();
+        text.extend(self.prefix.then_some(b'+'));
+        Text::from(&*text)
     }
 
     /// Whether an interface of this name is meant.

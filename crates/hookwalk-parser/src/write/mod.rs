@@ -1,7 +1,9 @@
 //! A [`Dump`] to bytes, from its typed fields alone.
 
 mod rule;
+mod unknown;
 
+use self::rule::RuleWriter;
 use crate::types::Family;
 use crate::{Backend, Chain, Counters, Dump, Policy, Table, TableEnd};
 
@@ -49,9 +51,9 @@ impl Dump {
             TableEnd::Fragment => {
                 let mut list = Vec::new();
                 write_declarations(table, &chains, &mut list);
-                for chain in chains {
-                    self.write_rules(known, chain, &mut list);
-                }
+                // The line before the list says anew whose it is, or that nothing tells.
+                let mut rules = RuleWriter::new(self, table, told);
+                chains.iter().for_each(|chain| rules.chain(chain, &mut list));
                 if !list.is_empty() {
                     write_command(table, out);
                     *origin = told;
@@ -70,9 +72,8 @@ impl Dump {
                 write_chains(table, &chains, out);
             }
         }
-        for chain in chains {
-            self.write_rules(known, chain, out);
-        }
+        let mut rules = RuleWriter::new(self, table, known);
+        chains.iter().for_each(|chain| rules.chain(chain, out));
         if table.end == TableEnd::Commit {
             out.extend_from_slice(b"COMMIT\n");
         }
@@ -167,11 +168,11 @@ fn write_command(table: &Table, out: &mut Vec<u8>) {
     out.extend_from_slice(b" -S\n");
 }
 
-/// `-P` and `-N`, as `iptables -S` declares chains.
+/// `-P` and `-N`, as `iptables -S` declares chains: rules alone do not make one.
 fn write_declarations(table: &Table, chains: &[&Chain], out: &mut Vec<u8>) {
-    for chain in chains.iter().filter(|chain| chain.line.is_some()) {
+    for chain in chains {
         let is_builtin = table.is_builtin(chain.name.as_bytes());
-        let policy = match (is_builtin, chain.policy) {
+        let policy = match (is_builtin, chain.policy.filter(|_| chain.line.is_some())) {
             (false, _) => None,
             (true, Some(policy)) => Some(policy),
             (true, None) => continue,

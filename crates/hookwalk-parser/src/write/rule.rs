@@ -1,153 +1,109 @@
+use std::cell::OnceCell;
+
+use rustc_hash::FxHashMap;
+
 use super::Origin;
 use crate::extensions::{Match, Target};
-use crate::syntax::{Word, split_words};
-use crate::types::{Family, Text};
-use crate::{Backend, Chain, Dump, OptionText, OptionValue, Rule};
+use crate::types::{Family, MaskedAddress, Negatable, Text};
+use crate::{Backend, BaseMatches, Chain, Dump, OptionText, OptionValue, Rule, Span, Table};
 
-impl Dump {
-    /// Whether the dump ends in the line that holds this offset.
-    fn is_last_line(&self, at: u32) -> bool {
-        self.text().get(at as usize..).is_none_or(|rest| memchr::memchr(b'\n', rest).is_none())
+/// The rules of one table as they are written.
+pub(super) struct RuleWriter<'d> {
+    pub(super) dump: &'d Dump,
+    pub(super) table: &'d Table,
+    /// What whoever reads the text takes the table for.
+    origin: Option<Origin>,
+    /// Chains with the name of a target: where they stand, the name means them.
+    hidden_targets: Vec<&'d [u8]>,
+    /// Each chain by its name, once something unknown asks for one.
+    pub(super) by_name: OnceCell<FxHashMap<&'d [u8], &'d Chain>>,
+    /// The line that was written last as it stood.
+    pub(super) written: Option<Span>,
+}
+
+impl<'d> RuleWriter<'d> {
+    pub(super) fn new(dump: &'d Dump, table: &'d Table, origin: Option<Origin>) -> Self {
+        let names = table.chains.iter().map(|chain| chain.name.as_bytes());
+        let hidden_targets = names.filter(|name| Target::named(name).is_some()).collect();
+        RuleWriter { dump, table, origin, hidden_targets, by_name: OnceCell::new(), written: None }
     }
 
-    pub(super) fn write_rules(&self, origin: Option<Origin>, chain: &Chain, out: &mut Vec<u8>) {
-        let mut verbatim = None;
+    pub(super) fn chain(&mut self, chain: &Chain, out: &mut Vec<u8>) {
         for rule in &chain.rules {
-            let is_unknown = rule.unknown_parts().next().is_some();
-            // Where the dump ends in this line, what would follow is unknown, and must stay so.
-            let is_cut = is_unknown && self.is_last_line(rule.span.end);
-            // No option takes three words.
-            let end = if is_cut { " … … …\n".as_bytes() } else { b"\n" };
-            if is_unknown && appends(self.slice(rule.span), chain.name.as_bytes()) {
-                // The rules of one address list share a line, which stands once.
-                if verbatim.replace(rule.span) != Some(rule.span) {
-                    out.extend_from_slice(trim_blanks(self.slice(rule.span)));
-                    protect_cr(out);
-                    out.extend_from_slice(end);
-                }
-                continue;
+            if rule.unknown_parts().next().is_some() {
+                self.unknown(rule, chain, out);
+            } else {
+                append(rule, chain, out);
+                self.parts(rule, out);
+                out.push(b'\n');
             }
-            if let Some(counters) = rule.counters {
-                out.extend_from_slice(format!("{counters} ").as_bytes());
-            }
-            out.extend_from_slice(b"-A ");
-            word(chain.name.as_bytes(), out);
-            match behind_command(self.slice(rule.span)).filter(|_| is_unknown) {
-                Some(parts) => {
-                    out.push(b' ');
-                    out.extend_from_slice(trim_blanks(parts));
-                }
-                // A quote that opens in the chain's name leaves nothing of the rule.
-                None if is_unknown && names_open_chain(self.slice(rule.span)) => {
-                    out.extend_from_slice(" … … …".as_bytes());
-                }
-                None => write_parts(origin, rule, out),
-            }
-            if is_unknown {
-                let blanks = out.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
-                out.truncate(out.len() - blanks);
-                protect_cr(out);
-            } else if out.ends_with(b"\r") {
-                // A blank behind it keeps it in its word: an interface can have such a name.
-                out.push(b' ');
-            }
-            out.extend_from_slice(end);
         }
     }
-}
 
-fn trim_blanks(text: &[u8]) -> &[u8] {
-    let is_text = |b: &u8| !matches!(b, b' ' | b'\t');
-    let start = text.iter().position(is_text).unwrap_or(text.len());
-    let end = text.iter().rposition(is_text).map_or(start, |at| at + 1);
-    text.get(start..end).unwrap_or_default()
-}
-
-/// A carriage return at the end of a line would be taken for a part of the line's end.
-fn protect_cr(out: &mut Vec<u8>) {
-    if out.ends_with(b"\r") {
-        out.extend_from_slice(" … … …".as_bytes());
+    /// The parts of a rule from its typed fields. What was not understood, and what would be understood
+    /// otherwise where it is written, stands in quotes, which are never read as an option.
+    pub(super) fn parts(&self, rule: &Rule, out: &mut Vec<u8>) {
+        let family = self.origin.map(|(family, _)| family);
+        let is_nft = self.origin.is_some_and(|(_, backend)| backend == Some(Backend::Nft));
+        let is_other =
+            |told: Option<Family>| told.is_some_and(|told| family.is_some_and(|family| told != family));
+        let BaseMatches { source, destination, .. } = rule.base;
+        let of = |address: Option<Negatable<MaskedAddress>>| address.map(|address| address.value.family());
+        for option in &rule.base.options() {
+            let is_other = match option.name {
+                "-s" => is_other(of(source)),
+                "-d" => is_other(of(destination)),
+                _ => false,
+            };
+            quoted_if(is_other, out, |out| options(std::slice::from_ref(option), out));
+        }
+        for part in &rule.matches {
+            if let Match::Unknown(unknown) = part {
+                out.push(b' ');
+                super::unknown::in_quotes(unknown.text.as_bytes(), out);
+                continue;
+            }
+            quoted_if(is_other(part.family()), out, |out| write_match(part, family, is_nft, out));
+        }
+        match &rule.target {
+            Target::None => {}
+            Target::Unknown(unknown) => super::unknown::target(unknown, out),
+            Target::Jump(name) => {
+                jump(b" -j ", name, out);
+                // The chain is gone: its name alone would be read as the target's.
+                if Target::named(name.as_bytes()).is_some() && !self.is_hidden(name.as_bytes()) {
+                    out.extend_from_slice(b" \"\"");
+                }
+            }
+            Target::Goto(name) => jump(b" -g ", name, out),
+            target if self.is_hidden(target.name().as_bytes()) => {
+                out.extend_from_slice(b" -j ");
+                out.extend_from_slice(target.name().as_bytes());
+                let mut text = Vec::new();
+                options(&target.options_of(family, is_nft), &mut text);
+                out.push(b' ');
+                quoted(text.trim_ascii_start(), b"\"\\", out);
+            }
+            target => write_target(target, family, is_nft, out),
+        }
     }
-}
 
-/// The words of a line that starts with a command, without the counters before it.
-fn command_words(line: &[u8]) -> Vec<Word> {
-    let from = if line.trim_ascii_start().starts_with(b"[") {
-        memchr::memchr(b']', line).map_or(0, |at| at + 1)
-    } else {
-        0
-    };
-    let mut words = Vec::new();
-    split_words(line, from, &mut words);
-    words
-}
-
-/// Whether a line says `-A CHAIN`, so that it stands again as it is.
-fn appends(line: &[u8], chain: &[u8]) -> bool {
-    let words = command_words(line);
-    let is = |at: usize, wanted: &[u8]| {
-        words.get(at).is_some_and(|word| !word.is_open() && *word.text(line) == *wanted)
-    };
-    (is(0, b"-A") || is(0, b"--append")) && is(1, chain)
-}
-
-fn names_open_chain(line: &[u8]) -> bool {
-    let words = command_words(line);
-    let is_command = words.first().is_some_and(|word| word.bare(line).starts_with(b"-"));
-    is_command && words.get(1).is_some_and(Word::is_open)
-}
-
-/// What stands behind `-A CHAIN`, `-I CHAIN 1` or `-R CHAIN 1`; none for another line.
-fn behind_command(line: &[u8]) -> Option<&[u8]> {
-    let words = command_words(line);
-    let may_have_number = match words.first()?.bare(line) {
-        b"-A" | b"--append" => false,
-        b"-I" | b"--insert" | b"-R" | b"--replace" => true,
-        _ => return None,
-    };
-    if words.get(1)?.is_open() {
-        return None;
+    /// Whether a chain of the table has the name of this target.
+    pub(super) fn is_hidden(&self, target: &[u8]) -> bool {
+        self.hidden_targets.contains(&target)
     }
-    let has_number = may_have_number && words.get(2)?.bare(line).iter().all(u8::is_ascii_digit);
-    line.get(words.get(if has_number { 3 } else { 2 })?.start as usize..)
-}
-
-fn write_parts(origin: Option<Origin>, rule: &Rule, out: &mut Vec<u8>) {
-    let family = origin.map(|(family, _)| family);
-    let is_nft = origin.is_some_and(|(_, backend)| backend == Some(Backend::Nft));
-    options(&rule.base.options(), out);
-    for part in &rule.matches {
-        write_match(part, family, is_nft, out);
-    }
-    write_target(&rule.target, family, is_nft, out);
 }
 
 fn write_match(part: &Match, family: Option<Family>, is_nft: bool, out: &mut Vec<u8>) {
-    if let Match::Unknown(unknown) = part {
-        out.push(b' ');
-        out.extend_from_slice(unknown.text.as_bytes());
-        return;
-    }
     out.extend_from_slice(b" -m ");
     out.extend_from_slice(part.name().as_bytes());
     options(&part.options_of(family, is_nft), out);
 }
 
 fn write_target(target: &Target, family: Option<Family>, is_nft: bool, out: &mut Vec<u8>) {
-    match target {
-        Target::None => {}
-        Target::Unknown(unknown) => {
-            out.push(b' ');
-            out.extend_from_slice(unknown.text.as_bytes());
-        }
-        Target::Jump(name) => jump(b" -j ", name, out),
-        Target::Goto(name) => jump(b" -g ", name, out),
-        target => {
-            out.extend_from_slice(b" -j ");
-            out.extend_from_slice(target.name().as_bytes());
-            options(&target.options_of(family, is_nft), out);
-        }
-    }
+    out.extend_from_slice(b" -j ");
+    out.extend_from_slice(target.name().as_bytes());
+    options(&target.options_of(family, is_nft), out);
 }
 
 impl Match {
@@ -160,9 +116,12 @@ impl Match {
     /// assert_eq!(rule.matches[0].text(None), "-m tcp ! --dport 80");
     /// ```
     pub fn text(&self, family: Option<Family>) -> String {
+        if let Match::Unknown(unknown) = self {
+            return unknown.text.to_str().trim().to_owned();
+        }
         let mut out = Vec::new();
         write_match(self, family, false, &mut out);
-        String::from_utf8_lossy(trim_blanks(&out)).into_owned()
+        String::from_utf8_lossy(out.trim_ascii()).into_owned()
     }
 }
 
@@ -171,8 +130,14 @@ impl Target {
     /// As [`Match::text`] otherwise.
     pub fn text(&self, family: Option<Family>) -> String {
         let mut out = Vec::new();
-        write_target(self, family, false, &mut out);
-        String::from_utf8_lossy(trim_blanks(&out)).into_owned()
+        match self {
+            Target::None => {}
+            Target::Unknown(unknown) => out.extend_from_slice(unknown.text.as_bytes()),
+            Target::Jump(name) => jump(b" -j ", name, &mut out),
+            Target::Goto(name) => jump(b" -g ", name, &mut out),
+            target => write_target(target, family, false, &mut out),
+        }
+        String::from_utf8_lossy(out.trim_ascii()).into_owned()
     }
 }
 
@@ -181,7 +146,26 @@ impl std::fmt::Display for OptionText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut out = Vec::new();
         options(std::slice::from_ref(self), &mut out);
-        f.write_str(&String::from_utf8_lossy(trim_blanks(&out)))
+        f.write_str(&String::from_utf8_lossy(out.trim_ascii()))
+    }
+}
+
+/// `-A CHAIN`, behind the rule's counters.
+pub(super) fn append(rule: &Rule, chain: &Chain, out: &mut Vec<u8>) {
+    if let Some(counters) = rule.counters {
+        out.extend_from_slice(format!("{counters} ").as_bytes());
+    }
+    out.extend_from_slice(b"-A ");
+    word(chain.name.as_bytes(), out);
+}
+
+/// Writes what starts with a blank, if need be as one word in quotes.
+fn quoted_if(is_quoted: bool, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    write(out);
+    if is_quoted {
+        let text = out.split_off((start + 1).min(out.len()));
+        quoted(&text, b"\"\\", out);
     }
 }
 
@@ -213,9 +197,10 @@ fn options(options: &[OptionText], out: &mut Vec<u8>) {
     }
 }
 
-/// A name that the kernel gave: raw, unless it would not be read as one word again.
+/// A name that the kernel gave: raw, unless it would not be read as one word of its own again.
 pub(super) fn word(name: &[u8], out: &mut Vec<u8>) {
-    if name.is_empty() || name.ends_with(b"\r") || name.iter().any(|b| matches!(b, b' ' | b'\t' | b'"')) {
+    let is_other = name.is_empty() || name == b"!" || name.ends_with(b"\r");
+    if is_other || name.iter().any(|b| matches!(b, b' ' | b'\t' | b'"')) {
         quoted(name, b"\"\\", out);
     } else {
         out.extend_from_slice(name);
@@ -227,7 +212,7 @@ fn is_plain(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
-fn quoted(text: &[u8], escaped: &[u8], out: &mut Vec<u8>) {
+pub(super) fn quoted(text: &[u8], escaped: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for &byte in text {
         if escaped.contains(&byte) {
