@@ -208,6 +208,7 @@ impl Lines<'_> {
     fn prompt(&mut self, Prompt { command }: Prompt<'_>) {
         self.tables.close(TableEnd::Missing, &mut self.diagnostics);
         self.listing.end();
+        self.tables.starts_output();
         if let Some(command) = command {
             self.tables.came_from(command.origin);
             self.tables.fragment_of(command.table);

@@ -17,6 +17,8 @@ struct Known {
     line: u32,
     /// The index of the last among those done.
     at: usize,
+    /// Which of the outputs in the text it stands in.
+    output: usize,
 }
 
 /// The tables read so far and the one that is open.
@@ -30,6 +32,10 @@ pub(super) struct Tables<'r> {
     told_table: Option<Text>,
     /// Whether a table that stands again goes on where it was: `iptables-restore --noflush`.
     pub(super) merges: bool,
+    /// How many outputs of commands started so far, as headers and prompts tell.
+    outputs: usize,
+    /// In which of them the open table starts.
+    started_in: usize,
     told_of_nft: bool,
     open: Option<OpenTable>,
     /// How much more the lists of addresses may grow the dump.
@@ -50,6 +56,8 @@ impl<'r> Tables<'r> {
             known: FxHashMap::default(),
             told_table: None,
             merges: reader.noflush,
+            outputs: 0,
+            started_in: 0,
             told_of_nft: false,
             open: None,
             expansions_left: 4096 + len / 32,
@@ -89,6 +97,12 @@ impl<'r> Tables<'r> {
 
     pub(super) fn came_from(&mut self, origin: Origin) {
         self.origin = origin;
+        self.starts_output();
+    }
+
+    /// What follows is the output of another command.
+    pub(super) fn starts_output(&mut self) {
+        self.outputs += 1;
     }
 
     /// Whether a table with a header is open.
@@ -100,9 +114,15 @@ impl<'r> Tables<'r> {
     pub(super) fn open(&mut self, name: &[u8], diagnostics: &mut Diagnostics) {
         self.close(TableEnd::Missing, diagnostics);
         let line = diagnostics.line;
+        self.started_in = self.outputs;
         let table = self.new_table(Text::from(name), Some(line), TableEnd::Missing);
-        let before = if self.merges { self.known_as(&table).map(|known| known.at) } else { None };
-        if let Some(at) = before {
+        if let Some((at, first)) = self.goes_on(&table) {
+            if let Some(first) = first {
+                let name = table.name.as_bytes();
+                diagnostics.at_line(Code::DuplicateTable, line, Span::default(), || {
+                    format!("table {} of line {first} has no `COMMIT`: this goes on with it, which iptables-restore refuses", quote(name))
+                });
+            }
             let chains = self.done.get(at).map_or(0, |table| table.chains.len());
             if self.may_move(chains)
                 && let Some(done) = self.done.get_mut(at)
@@ -117,6 +137,16 @@ impl<'r> Tables<'r> {
             }
         }
         self.open = Some(OpenTable::new(table));
+    }
+
+    /// The table read before that a header goes on with, and where that started if it had no `COMMIT`:
+    /// such a header is refused by iptables-restore, and no rule before it would be there.
+    fn goes_on(&mut self, table: &Table) -> Option<(usize, Option<u32>)> {
+        let (merges, outputs) = (self.merges, self.outputs);
+        let Known { at, output, line, .. } = *self.known_as(table)?;
+        let is_open = self.done.get(at).is_some_and(|table| table.end == TableEnd::Missing);
+        let is_open = is_open && output == outputs;
+        (merges || is_open).then_some((at, Some(line).filter(|_| is_open)))
     }
 
     /// The table that another one is: of its name and backend, and of its family as far as both tell.
@@ -231,15 +261,15 @@ impl<'r> Tables<'r> {
             });
             diagnostics.help(Some("compare with `nft list ruleset` of the node".into()));
         }
-        let index = self.done.len();
+        let (index, output) = (self.done.len(), self.started_in);
         if let Some(known) = self.known_as(&table) {
-            known.at = index;
+            (known.at, known.output) = (index, output);
             let (name, before) = (table.name.as_bytes(), known.line);
             diagnostics.at_line(Code::DuplicateTable, line, Span::default(), || {
                 format!("table {} stands at line {before} already: this one replaces it", quote(name))
             });
         } else {
-            let known = Known { family: table.family, backend: table.backend, line, at: index };
+            let known = Known { family: table.family, backend: table.backend, line, at: index, output };
             self.known.entry(table.name.clone()).or_default().push(known);
         }
         self.done.push(table);

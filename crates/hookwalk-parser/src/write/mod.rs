@@ -3,6 +3,8 @@
 mod rule;
 mod unknown;
 
+use rustc_hash::FxHashSet;
+
 use self::rule::RuleWriter;
 use crate::types::Family;
 use crate::{Backend, Chain, Counters, Dump, Policy, Table, TableEnd};
@@ -23,16 +25,14 @@ impl Dump {
     /// ```
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.text().len());
-        let mut origin = None;
+        let mut before = Before::default();
         for table in self.tables() {
-            self.write_table(table, &mut origin, &mut out);
+            self.write_table(table, &mut before, &mut out);
         }
         out
     }
 
-    /// `origin` is what the last header told of family and backend: whoever reads the text takes the
-    /// tables behind it for the same.
-    fn write_table(&self, table: &Table, origin: &mut Option<Origin>, out: &mut Vec<u8>) {
+    fn write_table<'d>(&'d self, table: &'d Table, before: &mut Before<'d>, out: &mut Vec<u8>) {
         let chains = in_order(table);
         // iptables-nft makes no table out of a header alone.
         let is_nft = table.backend == Some(Backend::Nft);
@@ -40,7 +40,6 @@ impl Dump {
             return;
         }
         let told = table.family.map(|family| (family, table.backend));
-        let known = told.or(*origin);
         match table.end {
             TableEnd::Incompatible => {
                 out.extend_from_slice(b"# Table `");
@@ -56,15 +55,26 @@ impl Dump {
                 chains.iter().for_each(|chain| rules.chain(chain, &mut list));
                 if !list.is_empty() {
                     write_command(table, out);
-                    *origin = told;
+                    before.starts_output(told);
                     out.append(&mut list);
                 }
                 return;
             }
             TableEnd::Commit | TableEnd::Missing => {
-                if let Some((family, backend)) = told.filter(|told| *origin != Some(*told)) {
-                    *origin = told;
-                    write_origin(family, backend, out);
+                let goes_on = before.open.contains(table.name.as_bytes());
+                match told {
+                    Some((family, backend)) if goes_on || before.origin != told => {
+                        before.starts_output(told);
+                        write_origin(family, backend, out);
+                    }
+                    None if goes_on => {
+                        before.starts_output(None);
+                        write_table_name(table, out);
+                    }
+                    _ => {}
+                }
+                if table.end == TableEnd::Missing {
+                    before.open.insert(table.name.as_bytes());
                 }
                 out.push(b'*');
                 out.extend_from_slice(table.name.as_bytes());
@@ -72,7 +82,7 @@ impl Dump {
                 write_chains(table, &chains, out);
             }
         }
-        let mut rules = RuleWriter::new(self, table, known);
+        let mut rules = RuleWriter::new(self, table, told.or(before.origin));
         chains.iter().for_each(|chain| rules.chain(chain, out));
         if table.end == TableEnd::Commit {
             out.extend_from_slice(b"COMMIT\n");
@@ -82,6 +92,22 @@ impl Dump {
 
 /// Family and backend as a header tells them.
 type Origin = (Family, Option<Backend>);
+
+/// What whoever reads the text knows from the tables before.
+#[derive(Default)]
+struct Before<'d> {
+    /// What the last header told of family and backend: the tables behind it are taken for the same.
+    origin: Option<Origin>,
+    /// The tables that stand behind that header without `COMMIT`: one of the same name would go on.
+    open: FxHashSet<&'d [u8]>,
+}
+
+impl Before<'_> {
+    fn starts_output(&mut self, origin: Option<Origin>) {
+        self.origin = origin;
+        self.open.clear();
+    }
+}
 
 /// Built-in chains as packets meet them, then the others by name, as iptables-save sorts them.
 fn in_order(table: &Table) -> Vec<&Chain> {
@@ -149,12 +175,7 @@ fn write_chains(table: &Table, chains: &[&Chain], out: &mut Vec<u8>) {
 /// The command that would print the list: it tells table, family and backend as a header would.
 fn write_command(table: &Table, out: &mut Vec<u8>) {
     let program = match table.family {
-        None => {
-            out.extend_from_slice(b"Table: ");
-            out.extend_from_slice(table.name.as_bytes());
-            out.push(b'\n');
-            return;
-        }
+        None => return write_table_name(table, out),
         Some(Family::V4) => "iptables",
         Some(Family::V6) => "ip6tables",
     };
@@ -166,6 +187,13 @@ fn write_command(table: &Table, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("# {program}{backend} -t ").as_bytes());
     out.extend_from_slice(table.name.as_bytes());
     out.extend_from_slice(b" -S\n");
+}
+
+/// The line that some programs print before a table, which tells nothing of family and backend.
+fn write_table_name(table: &Table, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Table: ");
+    out.extend_from_slice(table.name.as_bytes());
+    out.push(b'\n');
 }
 
 /// `-P` and `-N`, as `iptables -S` declares chains: rules alone do not make one.
