@@ -21,6 +21,10 @@ impl<'l> Line<'l, '_> {
                 b"-j" | b"--jump" | b"-g" | b"--goto" => self.open_target(at, option, attached),
                 b"-c" | b"--set-counters" => self.set_counters(option),
                 b"-4" | b"-6" | b"--ipv4" | b"--ipv6" => self.only_family(option),
+                b"-M" | b"--modprobe" if !negated => self.modprobe(at, option, attached),
+                // It lets the tool say more.
+                b"--verbose" if !negated && attached.is_none() => 1,
+                [b'-', b'v', more @ ..] if !negated && more.iter().all(|b| *b == b'v') => 1,
                 _ => self.option(at, option, negated, name, attached),
             };
             // An option always moves on, also one that was refused.
@@ -34,7 +38,7 @@ impl<'l> Line<'l, '_> {
         let name = word.bare(bytes);
         let at = match name {
             [b'-', b'-', ..] => memchr::memchr(b'=', name).map(|at| (at, at + 1)),
-            [b'-', b'p' | b's' | b'd' | b'i' | b'o' | b'j' | b'g' | b'm', _, ..] => Some((2, 2)),
+            [b'-', b'p' | b's' | b'd' | b'i' | b'o' | b'j' | b'g' | b'm' | b'M', _, ..] => Some((2, 2)),
             _ => None,
         };
         let Some((end, from)) = at else { return (name, None) };
@@ -344,6 +348,16 @@ impl<'l> Line<'l, '_> {
         }
         self.report(Code::BadCounters, option, || "expected two numbers behind it: packets and bytes".into());
         1 + usize::from(packets.is_some())
+    }
+
+    /// `-M COMMAND` loads kernel modules; of the rule it says nothing.
+    fn modprobe(&mut self, at: usize, option: usize, attached: Option<Word>) -> usize {
+        if let Some((_, behind)) = self.value_word(option, attached) {
+            return behind - option;
+        }
+        self.report(Code::MissingValue, option, || "the line ends where a command should stand".into());
+        self.unknown_part(None, at, option + 1);
+        1
     }
 
     /// `-4` and `-6`: iptables passes over a line for the other family.

@@ -13,10 +13,11 @@ impl Dump {
     /// The dump as iptables-save 1.8.9 would print it after it was restored, in the dump's own backend
     /// and family: options in the tool's order, with its defaults, one line a rule.
     ///
-    /// A rule with a part that was not understood stands as it was read. Where the real tool loses
-    /// meaning (`! -i +` of legacy, `! --dport 0:65535`), the meaning stays. Comments and times of the
-    /// dump are left out. Rules that stood under no table's header stand so here, as `iptables -S`
-    /// prints them, behind a comment with that command.
+    /// A rule with a part that was not understood stands as it was read, or with that part in quotes
+    /// where its text would be read otherwise. Where the real tool loses meaning (`! -i +` of legacy,
+    /// `! --dport 0:65535`), the meaning stays. Comments and times of the dump are left out. Rules that
+    /// stood under no table's header stand so here, as `iptables -S` prints them, behind a comment with
+    /// that command.
     ///
     /// ```
     /// let dump = hookwalk_parser::parse("*filter\n:X - [0:0]\n-A X -p tcp --dport 80 -j MARK --or-mark 4\nCOMMIT\n");

@@ -8,6 +8,8 @@
     reason = "a test may stop where it is wrong, and says when it is skipped"
 )]
 
+mod mutated;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
