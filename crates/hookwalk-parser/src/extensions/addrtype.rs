@@ -4,6 +4,7 @@ use nom::IResult;
 
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
+use crate::types::choice::abbreviates;
 use crate::types::Negatable;
 
 /// `-m addrtype`: what the routing tables call the addresses (kernel: `net/netfilter/xt_addrtype.c`).
@@ -105,7 +106,7 @@ impl Value for AddressTypes {
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
         let bits = input.split(|&b| b == b',').try_fold(0, |bits, name| {
-            let known = AddressType::ALL.iter().find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name));
+            let known = AddressType::ALL.iter().find(|(_, known)| abbreviates(name, known));
             known.map(|(kind, _)| bits | 1 << *kind as u16)
         });
         match bits {

@@ -1,6 +1,14 @@
+use std::net::IpAddr;
+
+use nom::branch::alt;
+use nom::combinator::map_opt;
+use nom::{IResult, Parser};
+
 use super::Extension;
-use crate::syntax::{ArgumentError, Arguments, OptionWriter};
-use crate::types::{Family, Negatable};
+use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
+use crate::types::address::ip_address;
+use crate::types::number::number_as;
+use crate::types::{Family, MaskedAddress, Negatable};
 
 /// `-m connlimit`: how many connections one address, or one network, has
 /// (kernel: `net/netfilter/xt_connlimit.c`).
@@ -23,6 +31,21 @@ pub enum ConnectionLimit {
     Upto(u32),
 }
 
+/// A prefix length, or the mask of IPv4 that has it.
+struct Mask(u8);
+
+impl Value for Mask {
+    const EXPECTED: &'static str = "a prefix length from 0 to 32, for IPv6 to 128";
+
+    fn read(input: &[u8]) -> IResult<&[u8], Self> {
+        let in_full = map_opt(ip_address, |mask| match mask {
+            IpAddr::V4(mask) => MaskedAddress::v4(mask, mask).prefix_len(),
+            IpAddr::V6(_) => None,
+        });
+        alt((in_full, map_opt(number_as, |len: u8| (len <= 128).then_some(len)))).map(Mask).parse(input)
+    }
+}
+
 impl Extension for ConnlimitMatch {
     fn read(&mut self, option: &mut Arguments<'_>) -> Result<bool, ArgumentError> {
         match option.name() {
@@ -35,10 +58,7 @@ impl Extension for ConnlimitMatch {
                 self.limit = Some(if negated { ConnectionLimit::Above(value) } else { ConnectionLimit::Upto(value) });
             }
             b"--connlimit-mask" => {
-                let mask = option.value()?;
-                if mask > 128 {
-                    return option.expected("a prefix length from 0 to 32, for IPv6 to 128");
-                }
+                let Mask(mask) = option.value()?;
                 self.mask = Some(mask);
             }
             b"--connlimit-saddr" => self.daddr = !option.flag()?,

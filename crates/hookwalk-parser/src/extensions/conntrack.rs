@@ -9,6 +9,7 @@ use nom::{IResult, Parser};
 
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
+use crate::types::choice::abbreviates;
 use crate::types::number::number_as;
 use crate::types::{ConnStates, Family, MaskedAddress, Negatable, PortRange, Protocol};
 
@@ -107,7 +108,7 @@ impl Value for ConnStatus {
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
         let bits = input.split(|&b| b == b',').try_fold(0, |bits, name| {
-            let known = Self::NAMES.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
+            let known = Self::NAMES.iter().find(|(known, _)| abbreviates(name, known));
             known.map(|(_, bit)| bits | bit)
         });
         match bits {

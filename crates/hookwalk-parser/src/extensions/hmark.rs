@@ -56,7 +56,7 @@ impl HmarkPrefix {
 impl HmarkTarget {
     fn tuple(&mut self, tuple: &Text) -> bool {
         for part in tuple.as_bytes().split(|&b| b == b',') {
-            match part {
+            match &*part.to_ascii_lowercase() {
                 b"ct" => self.connection = true,
                 b"src" => self.src_prefix = Some(HmarkPrefix::Whole),
                 b"dst" => self.dst_prefix = Some(HmarkPrefix::Whole),

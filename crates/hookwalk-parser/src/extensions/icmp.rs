@@ -7,6 +7,7 @@ use nom::{IResult, Parser};
 
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
+use crate::types::choice::abbreviates;
 use crate::types::Negatable;
 use crate::types::number::number_as;
 
@@ -103,9 +104,9 @@ impl Value for IcmpType {
         if input.eq_ignore_ascii_case(b"any") {
             return Ok((&[], IcmpType::Any));
         }
-        if let Some((_, icmp_type, code)) =
-            NAMES.iter().find(|(name, ..)| name.as_bytes().eq_ignore_ascii_case(input))
-        {
+        // The start of one name alone.
+        let mut named = NAMES.iter().filter(|(name, ..)| abbreviates(input, name));
+        if let (Some((_, icmp_type, code)), None) = (named.next(), named.next()) {
             return Ok((&[], IcmpType::Type { icmp_type: *icmp_type, code: *code }));
         }
         let (rest, (icmp_type, code)) = (number_as, opt(preceded(char('/'), number_as))).parse(input)?;

@@ -7,6 +7,7 @@ use nom::{IResult, Parser};
 
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
+use crate::types::choice::abbreviates;
 use crate::types::Negatable;
 use crate::types::number::number_as;
 
@@ -82,9 +83,9 @@ impl Value for Icmp6Type {
     const EXPECTED: &'static str = "an ICMPv6 type such as 128, 1/4 or echo-request";
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
-        if let Some((_, icmp_type, code)) =
-            NAMES.iter().find(|(name, ..)| name.as_bytes().eq_ignore_ascii_case(input))
-        {
+        // The start of one name alone.
+        let mut named = NAMES.iter().filter(|(name, ..)| abbreviates(input, name));
+        if let (Some((_, icmp_type, code)), None) = (named.next(), named.next()) {
             return Ok((&[], Icmp6Type { icmp_type: *icmp_type, code: *code }));
         }
         (number_as, opt(preceded(char('/'), number_as)))

@@ -4,6 +4,7 @@ use nom::IResult;
 
 use super::Extension;
 use crate::syntax::{ArgumentError, Arguments, OptionWriter, Value};
+use crate::types::choice::abbreviates;
 use crate::types::Family;
 
 /// `-j REJECT`: drops the packet and answers it (kernel: `net/ipv4/netfilter/ipt_REJECT.c`,
@@ -47,15 +48,15 @@ pub enum RejectWith {
     Icmp6RejectRoute,
 }
 
-/// The first name is the one that prints.
+/// The first name is the one that prints; the start of a name is enough, and the first that fits is taken.
 const NAMES: &[(RejectWith, &[&str])] = &[
-    (RejectWith::TcpReset, &["tcp-reset", "tcp-rst"]),
     (RejectWith::IcmpNetUnreachable, &["icmp-net-unreachable", "net-unreach"]),
     (RejectWith::IcmpHostUnreachable, &["icmp-host-unreachable", "host-unreach"]),
     (RejectWith::IcmpProtoUnreachable, &["icmp-proto-unreachable", "proto-unreach"]),
     (RejectWith::IcmpPortUnreachable, &["icmp-port-unreachable"]),
     (RejectWith::IcmpNetProhibited, &["icmp-net-prohibited", "net-prohib"]),
     (RejectWith::IcmpHostProhibited, &["icmp-host-prohibited", "host-prohib"]),
+    (RejectWith::TcpReset, &["tcp-reset", "tcp-rst"]),
     (RejectWith::IcmpAdminProhibited, &["icmp-admin-prohibited", "admin-prohib"]),
     (RejectWith::Icmp6NoRoute, &["icmp6-no-route", "no-route"]),
     (RejectWith::Icmp6AdmProhibited, &["icmp6-adm-prohibited", "adm-prohibited"]),
@@ -95,7 +96,7 @@ impl Value for RejectWith {
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
         NAMES
             .iter()
-            .find(|(_, names)| names.iter().any(|name| name.as_bytes() == input))
+            .find(|(_, names)| names.iter().any(|name| abbreviates(input, name)))
             .map(|(with, _)| (&b""[..], *with))
             .ok_or_else(|| nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Alt)))
     }
@@ -105,7 +106,7 @@ impl Extension for RejectTarget {
     fn read(&mut self, option: &mut Arguments<'_>) -> Result<bool, ArgumentError> {
         match option.name() {
             // The one short name that both families have is what neither needs to say.
-            b"--reject-with" if option.peek() == Some(b"port-unreach") => {
+            b"--reject-with" if option.peek().is_some_and(|word| abbreviates(word, "port-unreach")) => {
                 option.text()?;
                 self.with = None;
             }

@@ -153,7 +153,8 @@ impl Value for WeekDays {
             if let [digit @ b'1'..=b'7'] = word {
                 return Some(digit - b'0');
             }
-            let start = word.get(..2).filter(|_| word.len() <= 3)?;
+            // The first two letters alone are looked at.
+            let start = word.get(..2)?;
             let is = |name: &str| name.as_bytes().get(..2).is_some_and(|known| known.eq_ignore_ascii_case(start));
             Self::NAMES.into_iter().find(|(name, _)| is(name)).map(|(_, day)| day)
         };

@@ -200,7 +200,8 @@ impl<'l> Line<'l, '_> {
 
     /// The match that the rule's protocol brings.
     fn implied(&self) -> Option<Match> {
-        let protocol = self.base.protocol.filter(|p| !p.negated)?.value;
+        // Also `! -p tcp`, which iptables-nft takes with it.
+        let protocol = self.base.protocol?.value;
         let name = match protocol {
             Protocol::ICMPV6 => "icmp6".to_owned(),
             Protocol::MOBILITY => "mh".to_owned(),

@@ -229,7 +229,7 @@ pub(crate) fn ip_address(input: &[u8]) -> IResult<&[u8], IpAddr> {
         .parse(input)
 }
 
-/// Four decimal parts; not before a `:`, where an IPv6 address with a decimal group would be cut.
+/// Four parts; not before a `:`, where an IPv6 address with a decimal group would be cut.
 fn v4_address(input: &[u8]) -> IResult<&[u8], Ipv4Addr> {
     let mut octets = [0_u8; 4];
     let mut rest = input;
@@ -237,14 +237,31 @@ fn v4_address(input: &[u8]) -> IResult<&[u8], Ipv4Addr> {
         if i > 0 {
             rest = char('.').parse(rest)?.0;
         }
-        (rest, *octet) = nom::character::complete::u8.parse(rest)?;
+        (rest, *octet) = part(rest)?;
     }
     Ok((rest, Ipv4Addr::from(octets)))
 }
 
+/// One part of an address, as `inet_aton` reads it: with a `0` before it, it is octal.
+fn part(input: &[u8]) -> IResult<&[u8], u8> {
+    match input {
+        [b'0', b'0'..=b'9' | b'x' | b'X', ..] => {
+            let (rest, value) = number_as(input)?;
+            // `09` would be read up to the `9`.
+            let digits = input.get(..input.len() - rest.len()).unwrap_or_default();
+            let is_octal = digits.iter().all(|digit| matches!(digit, b'0'..=b'7'));
+            if is_octal || digits.get(1).is_some_and(|x| x.eq_ignore_ascii_case(&b'x')) {
+                return Ok((rest, value));
+            }
+            Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::OctDigit)))
+        }
+        _ => nom::character::complete::u8.parse(input),
+    }
+}
+
 /// `10` or `192.168`: iptables fills up the parts that are not there, so that `10/8` is a network.
 fn short_v4_network(input: &[u8]) -> IResult<&[u8], Ipv4Addr> {
-    map_opt(separated_list1(char('.'), nom::character::complete::u8), |parts| match *parts {
+    map_opt(separated_list1(char('.'), part), |parts| match *parts {
         [a] => Some(Ipv4Addr::new(a, 0, 0, 0)),
         [a, b] => Some(Ipv4Addr::new(a, b, 0, 0)),
         [a, b, c] => Some(Ipv4Addr::new(a, b, c, 0)),
@@ -288,6 +305,8 @@ mod tests {
         for (given, saved) in [
             ("10.1.2.3/8", "10.0.0.0/8"),
             ("10.1.2.3", "10.1.2.3/32"),
+            ("012.0x1.2.3", "10.1.2.3/32"),
+            ("010/8", "8.0.0.0/8"),
             ("10.0.0.5/255.0.255.0", "10.0.0.0/255.0.255.0"),
             ("0.0.0.0/0", "0.0.0.0/0"),
             ("fd00:10::5/64", "fd00:10::/64"),
@@ -305,6 +324,7 @@ mod tests {
         for text in [
             "10.0.0.0/33",
             "10.0.0.",
+            "10.0.0.08",
             ".1",
             "300.1.1.1",
             "fd00::/129",

@@ -1,5 +1,12 @@
 //! Values that are one of a few words.
 
+/// Whether a word is the start of a known one, in any case: many lists of iptables are compared so
+/// (`strncasecmp` over the length of what was given).
+pub(crate) fn abbreviates(word: &[u8], known: &str) -> bool {
+    let start = known.as_bytes().get(..word.len());
+    !word.is_empty() && start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
 /// Writes an enum of words: each prints as its first word and is read from any, in any case.
 macro_rules! words {
     (

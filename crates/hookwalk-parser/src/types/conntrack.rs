@@ -2,6 +2,7 @@ use std::fmt;
 
 use nom::IResult;
 
+use super::choice::abbreviates;
 use crate::syntax::Value;
 
 /// One state of `--ctstate`.
@@ -79,7 +80,7 @@ impl Value for ConnStates {
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
         let mut states = ConnStates::default();
         for name in input.split(|&b| b == b',') {
-            let known = ConnState::ALL.iter().find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name));
+            let known = ConnState::ALL.iter().find(|(_, known)| abbreviates(name, known));
             match known {
                 Some((state, _)) => states = states.with(*state),
                 None => {
