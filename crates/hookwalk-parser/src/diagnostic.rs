@@ -106,7 +106,7 @@ codes! {
     CutLine = "cut-line", Error;
     /// `*` with nothing behind it, or a name that is no table's.
     BadTable = "bad-table", Error;
-    /// A table of this name was there before; the later one holds.
+    /// A table of this name was there before: the later one holds, or goes on with it where no `COMMIT` ended it.
     DuplicateTable = "duplicate-table", Warning;
     /// A table that iptables could not show, as its own comment says.
     IncompatibleTable = "incompatible-table", Error;

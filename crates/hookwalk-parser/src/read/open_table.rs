@@ -145,11 +145,12 @@ impl OpenTable {
                 format!("the table has no chain {}", quote(name.as_bytes()))
             });
             let chains = &self.table.chains;
-            if let Some(left) = guesses.checked_sub(chains.len()) {
+            if let Some(left) = guesses.checked_sub(chains.len() + Target::NAMES.len()) {
                 *guesses = left;
                 let near = |chain: &&Chain| similar::is_near(name.as_bytes(), chain.name.as_bytes());
                 let near = chains.iter().find(near).map(|chain| chain.name.as_bytes());
-                diagnostics.help(near.map(|near| format!("did you mean {}?", quote(near))));
+                let chain = near.map(|near| format!("did you mean {}?", quote(near)));
+                diagnostics.help(chain.or_else(|| similar::target(name.as_bytes())));
             }
         }
     }

@@ -322,7 +322,7 @@ impl<'l> Line<'l, '_> {
                     return end - option;
                 }
                 if end > behind && !is_goto {
-                    let help = similar::name(&name, Target::NAMES);
+                    let help = similar::target(&name);
                     self.report_with(Code::UnknownTarget, behind - 1, help, || {
                         format!("unknown target {}; its options are kept as they are", quote(&name))
                     });

@@ -1,11 +1,17 @@
 //! Likely fixes: a name that is one letter off.
 
 use super::diagnostics::quote;
+use crate::extensions::Target;
 
 /// The help that names the one of `names` which is one letter off.
 pub(super) fn name(wrong: &[u8], names: &[&str]) -> Option<String> {
     let near = names.iter().find(|name| is_near(wrong, name.as_bytes()))?;
     Some(format!("did you mean {}?", quote(near.as_bytes())))
+}
+
+/// The help that names a target which is one letter off.
+pub(super) fn target(wrong: &[u8]) -> Option<String> {
+    name(wrong, &["ACCEPT", "DROP", "RETURN"]).or_else(|| name(wrong, Target::NAMES))
 }
 
 /// Whether one letter too much, too few, changed or swapped with its neighbour makes one of the

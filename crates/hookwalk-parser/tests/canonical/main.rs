@@ -263,6 +263,8 @@ Three tests of `crates/hookwalk-parser/tests/` hold it to that:
   run, `WRITE_SAVED=1` writes `generated.tsv` from its own seed.
 - `restore` does so with whole dumps: policies, counters, chains and their order, every rule. Tables are
   compared by name, since the kernel lists them in no order that a dump could tell.
+  It also changes a word or a letter in rules of dumps and of `saved/` and loads what comes of it: what the
+  tool takes is printed as the tool saves it (`HOOKWALK_SEED` and `HOOKWALK_MUTATED` draw others, and more).
 
 This page is written by `canonical` (`WRITE_DOCS=1`), which fails when it is not what the comparison gives.
 
