@@ -158,7 +158,7 @@ fn line(draw: &mut Draw, text: &mut Vec<u8>) {
 fn text(seed: u64) -> Vec<u8> {
     let mut draw = Draw(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut text = Vec::new();
-    for _ in 0..1 + draw.below(12) {
+    for _ in 0..=draw.below(12) {
         line(&mut draw, &mut text);
     }
     if draw.below(8) == 0 {

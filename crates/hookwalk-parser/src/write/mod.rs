@@ -53,7 +53,9 @@ impl Dump {
                 write_declarations(table, &chains, &mut list);
                 // The line before the list says anew whose it is, or that nothing tells.
                 let mut rules = RuleWriter::new(self, table, told);
-                chains.iter().for_each(|chain| rules.chain(chain, &mut list));
+                for chain in chains {
+                    rules.chain(chain, &mut list);
+                }
                 if !list.is_empty() {
                     write_command(table, out);
                     before.starts_output(told);
@@ -84,7 +86,9 @@ impl Dump {
             }
         }
         let mut rules = RuleWriter::new(self, table, told.or(before.origin));
-        chains.iter().for_each(|chain| rules.chain(chain, out));
+        for chain in chains {
+            rules.chain(chain, out);
+        }
         if table.end == TableEnd::Commit {
             out.extend_from_slice(b"COMMIT\n");
         }

@@ -2,6 +2,7 @@
 //! and what the tool refuses should be named.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -183,7 +184,10 @@ fn draw(seed: u64, count: usize) -> Vec<Drawn> {
         for _ in 0..draw.below(3) {
             mutate(&mut words, &other[1..].iter().chain([&other[0]]).cloned().collect::<Vec<_>>(), &mut draw);
         }
-        let chains: String = origin.chains.iter().map(|chain| format!(":{chain} - [0:0]\n")).collect();
+        let mut chains = String::new();
+        for chain in &origin.chains {
+            writeln!(chains, ":{chain} - [0:0]").unwrap();
+        }
         let text = format!("*{}\n{chains}-A {}\nCOMMIT\n", origin.table, words.join(" "));
         drawn.push(Drawn { origin, text });
     }
@@ -201,7 +205,7 @@ fn saved(drawn: &[Drawn], family: Family, backend: Backend) -> BTreeMap<usize, S
     let own = || drawn.iter().enumerate().filter(|(_, drawn)| drawn.origin.family == family);
     for (number, Drawn { origin, text }) in own() {
         std::fs::write(work.join(number.to_string()), text).unwrap();
-        all += &format!("-A {}\n", origin.words.join(" "));
+        writeln!(all, "-A {}", origin.words.join(" ")).unwrap();
     }
     let sets = crate::sets(&Reader::new().parse(all));
     let script = format!(
