@@ -37,9 +37,9 @@ impl Numerator {
 
     fn times(&self, factor: u128) -> Numerator {
         if let Numerator::Small(small) = self
-            && let Some(product) = small.checked_mul(factor)
+            && small.leading_zeros() + factor.leading_zeros() >= u128::BITS
         {
-            return Numerator::Small(product);
+            return Numerator::Small(small.wrapping_mul(factor));
         }
         Numerator::Big(self.to_big() * factor)
     }

@@ -5,8 +5,8 @@ use crate::outcome::{RuleRef, Verdict, Walk};
 use crate::packet::Packet;
 use crate::probability::Probability;
 use crate::program::RuleId;
-use crate::state::{Past, State};
-use crate::walk::{self, End, Explored, PathStep, Scratch, Way};
+use crate::state::Past;
+use crate::walk::{self, Ended, Explored, PathStep, Scratch, Way};
 
 /// Walks many packets: it keeps its memory from one to the next, and gives rules names only when asked.
 ///
@@ -74,8 +74,7 @@ impl CompactWalk<'_> {
     /// that there is then, in the same order. Else none, and [`to_walk`](Self::to_walk) has the cases.
     pub fn certain(&self) -> Option<impl ExactSizeIterator<Item = CompactOutcome<'_>>> {
         let way = &self.explored.way;
-        let outcome = move |(state, end, probability)| CompactOutcome { way, state, end, probability };
-        Some(self.explored.certain()?.map(outcome))
+        Some(self.explored.certain()?.iter().map(move |ended| CompactOutcome { way, ended }))
     }
 
     /// The walk in full, as [`Engine::walk`] gives it.
@@ -100,70 +99,68 @@ impl Drop for CompactWalk<'_> {
 #[derive(Clone, Copy)]
 pub struct CompactOutcome<'w> {
     way: &'w Way<'w>,
-    state: &'w State,
-    end: &'w End,
-    probability: &'w Probability,
+    ended: &'w Ended,
 }
 
 impl<'w> CompactOutcome<'w> {
     /// How likely it is.
     pub const fn probability(&self) -> &'w Probability {
-        self.probability
+        &self.ended.probability
     }
 
     /// Where the packet ends; unknown also where the dump lacks what the way has come through.
     pub const fn verdict(&self) -> Verdict {
-        if self.state.missing.is_empty() { self.end.verdict } else { Verdict::Unknown }
+        if self.ended.state.missing.is_empty() { self.ended.end.verdict } else { Verdict::Unknown }
     }
 
     /// The source it has at the end; none when MASQUERADE chose one that is not known.
     pub fn src(&self) -> Option<IpAddr> {
-        (!self.state.src_unknown).then_some(self.state.src)
+        (!self.ended.state.src_unknown).then_some(self.ended.state.src)
     }
 
     /// The source port it has at the end.
     pub const fn sport(&self) -> Option<u16> {
-        self.state.sport
+        self.ended.state.sport
     }
 
     /// The destination it has at the end.
     pub const fn dst(&self) -> IpAddr {
-        self.state.dst
+        self.ended.state.dst
     }
 
     /// The destination port it has at the end.
     pub const fn dport(&self) -> Option<u16> {
-        self.state.dport
+        self.ended.state.dport
     }
 
     /// The mark it has at the end.
     pub const fn mark(&self) -> u32 {
-        self.state.mark
+        self.ended.state.mark
     }
 
     /// Whether its connection has the destination rewritten.
     pub const fn dnat(&self) -> bool {
-        self.state.dnat
+        self.ended.state.dnat
     }
 
     /// Whether its connection has the source rewritten.
     pub const fn snat(&self) -> bool {
-        self.state.snat
+        self.ended.state.snat
     }
 
     /// Whether MASQUERADE did that.
     pub const fn masquerade(&self) -> bool {
-        self.state.masquerade
+        self.ended.state.masquerade
     }
 
     /// The rule or policy that ended it; delivered, the last accepting one of table filter.
     pub fn decided_by(&self) -> Option<RuleRef> {
-        self.way.decider_ref(self.end.decided_by?)
+        self.way.decider_ref(self.ended.end.decided_by?)
     }
 
     /// Every rule whose matches all held, the last one first.
     pub fn rules(&self) -> impl Iterator<Item = CompactRule> + use<'w> {
-        self.way.path.iter(self.state.path).filter_map(PathStep::rule).map(CompactRule)
+        self.way.path.iter(self.ended.state.path).filter_map(PathStep::rule).map(CompactRule)
     }
 
     /// A rule by its name.
@@ -175,7 +172,7 @@ impl<'w> CompactOutcome<'w> {
 impl std::fmt::Debug for CompactOutcome<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CompactOutcome")
-            .field("probability", &self.probability)
+            .field("probability", self.probability())
             .field("verdict", &self.verdict())
             .field("dst", &self.dst())
             .field("dport", &self.dport())

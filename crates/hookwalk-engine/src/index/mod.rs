@@ -82,9 +82,7 @@ impl ChainIndex {
         let mut by_shape: FxHashMap<Shape, Vec<(u64, u32)>> = FxHashMap::default();
         for rule in 0..count {
             let id = RuleId(chain.first.0 + rule);
-            // What a rule remembers of packets that it turned away must be asked of it.
-            let has_memory = program.step(id).is_none_or(|step| step.has_memory);
-            if let Some((shape, key)) = Shape::of(program.conditions(id)).filter(|_| !has_memory) {
+            if let Some((shape, key)) = Shape::of(program.conditions(id)) {
                 by_shape.entry(shape).or_default().push((key, rule));
             }
         }
@@ -133,6 +131,7 @@ impl ChainIndex {
     }
 
     /// The first rule of any group at or behind a place that the packet can match.
+    #[inline(never)]
     fn find(&self, at: u32, packet: &Packet, state: &State) -> u32 {
         let mut first = NONE;
         for group in &self.groups {

@@ -66,6 +66,37 @@ pub(crate) enum Judged {
     Open,
 }
 
+/// What conditions look at of a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Looks {
+    /// Mark, protocol and what connection tracking says, at most.
+    #[default]
+    Little,
+    /// Interfaces too.
+    Interfaces,
+    Everything,
+}
+
+impl Looks {
+    pub(super) fn of(told: bool, conditions: &[Condition]) -> Looks {
+        let all = conditions.iter().map(|condition| match condition {
+            Condition::Protocol(..)
+            | Condition::Header(_)
+            | Condition::Mark { .. }
+            | Condition::States(..) => Looks::Little,
+            Condition::InInterface(..) | Condition::OutInterface(..) => Looks::Interfaces,
+            _ => Looks::Everything,
+        });
+        if told { all.max().unwrap_or_default() } else { Looks::Everything }
+    }
+
+    /// Both together.
+    #[inline]
+    pub(crate) fn and(self, other: Looks) -> Looks {
+        self.max(other)
+    }
+}
+
 impl Condition {
     /// Puts the conditions of a rule in place of others; returns whether they tell all of it.
     pub(super) fn read(rule: &Rule, conditions: &mut Vec<Condition>) -> bool {
@@ -103,9 +134,10 @@ impl Condition {
     }
 
     /// Whether it holds, where this form of it tells.
-    #[inline]
-    fn holds(self, packet: &Packet, state: &State) -> Option<bool> {
-        Some(match self {
+    // Inline the compiler would prepare all fields of the state before each loop over conditions.
+    #[inline(never)]
+    fn holds(&self, packet: &Packet, state: &State) -> Option<bool> {
+        Some(match *self {
             Condition::Source(..) if state.src_unknown => return None,
             Condition::Source(net, negated) => net.contains(state.src) != negated,
             Condition::Destination(net, negated) => net.contains(state.dst) != negated,

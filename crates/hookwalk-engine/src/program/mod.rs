@@ -2,12 +2,14 @@
 
 mod condition;
 
+use std::ops::Range;
+
 use hookwalk_parser::extensions::{Match, StatisticMode, Target};
 use hookwalk_parser::types::{Family, Text};
 use hookwalk_parser::{Backend, Chain, Dump, Policy, Rule, Table, TableEnd};
 use rustc_hash::FxHashMap;
 
-pub(crate) use condition::{Condition, Judged, Net, Reach, add_ports};
+pub(crate) use condition::{Condition, Judged, Looks, Net, Reach, add_ports};
 
 use crate::extensions;
 use crate::graph::ChainGraph;
@@ -92,6 +94,10 @@ impl TableName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ChainId(pub(crate) u32);
 
+/// The index of a target that does something to the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TargetId(u32);
+
 /// The index of a rule in the program; rules of a chain follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RuleId(pub(crate) u32);
@@ -109,6 +115,8 @@ pub(crate) struct Program {
     rules: Vec<Step>,
     /// Those of the first rule, then those of the next.
     conditions: Vec<Condition>,
+    /// What rules do that do more than lead on, by their [`TargetId`].
+    targets: Vec<Target>,
     chains: Vec<CompiledChain>,
     /// Which chains a table has at a hook, by table, hook and backend.
     hooks: [[[Entry; BACKENDS]; 5]; 5],
@@ -172,13 +180,13 @@ pub(crate) struct CompiledChain {
     pub(crate) first: RuleId,
     /// Behind the last rule.
     pub(crate) end: RuleId,
+    /// Where a packet comes no further: behind the last rule, or before text that is missing.
+    pub(crate) stop: RuleId,
     pub(crate) policy: Option<Policy>,
-    /// Whether any of its rules keeps anything of having been asked.
-    pub(crate) has_memory: bool,
     /// Whether it is one of the nft backend.
     pub(crate) is_nft: bool,
-    /// The first rule before which text is missing, with its line: no packet comes past it.
-    pub(crate) gap: Option<(RuleId, u32)>,
+    /// The line of the first text that is missing.
+    pub(crate) gap: Option<u32>,
 }
 
 /// Where a chain stands in the dumps.
@@ -211,8 +219,10 @@ pub(crate) struct Step {
     pub(crate) granted: GrantedSet,
     /// Whether its conditions tell all that it asks.
     told: bool,
-    /// Behind the last of its conditions.
-    conditions_end: u32,
+    /// What they look at.
+    looks: Looks,
+    /// Its conditions: the first of them, and how many there are.
+    conditions: (u32, u16),
 }
 
 /// Where a packet goes that matches.
@@ -226,7 +236,7 @@ pub(crate) enum Go {
     Jump(ChainId),
     Goto(ChainId),
     /// The target itself tells.
-    Target,
+    Target(TargetId),
     /// To a chain that is not there.
     Missing,
     /// Round in a loop.
@@ -312,13 +322,17 @@ impl Program {
                     None => Go::Missing,
                 };
                 let go = match &rule.target {
-                    Target::None => Go::On,
                     Target::Accept => Go::Accept,
                     Target::Drop => Go::Drop,
                     Target::Return => Go::Return,
                     Target::Jump(target) => resolve(target, Go::Jump),
                     Target::Goto(target) => resolve(target, Go::Goto),
-                    _ => Go::Target,
+                    target if extensions::has_no_effect(target) => Go::On,
+                    target => {
+                        let id = TargetId(id(self.targets.len()));
+                        self.targets.push(target.clone());
+                        Go::Target(id)
+                    }
                 };
                 if let (Go::Missing, Target::Jump(target) | Target::Goto(target)) = (go, &rule.target)
                     && table.end != TableEnd::Fragment
@@ -327,26 +341,33 @@ impl Program {
                     let site = Site { dump, table, chain, rule: index + 1, line: rule.line };
                     problems.push(Problem::MissingChain { site, target: target.clone() });
                 }
-                let told = Condition::read(rule, &mut conditions);
-                self.conditions.append(&mut conditions);
+                // What a rule remembers of packets that it turned away must be asked of the rule itself.
+                let has_memory = has_memory(rule);
+                let mut told = !has_memory && Condition::read(rule, &mut conditions);
+                let first_condition = id(self.conditions.len());
+                // A rule with more of them than are counted is asked itself.
+                let count = u16::try_from(conditions.len()).unwrap_or(0);
+                told &= usize::from(count) == conditions.len();
                 self.rules.push(Step {
                     chain: here,
                     go,
-                    has_memory: has_memory(rule),
+                    has_memory,
                     granted: rule.matches.iter().filter_map(extensions::granted).collect(),
                     told,
-                    conditions_end: id(self.conditions.len()),
+                    looks: Looks::of(told, &conditions),
+                    conditions: (first_condition, count),
                 });
+                self.conditions.append(&mut conditions);
             }
             self.chains.push(CompiledChain {
                 place: ChainPlace::new(dump, at, number),
                 table: name,
                 first: RuleId(first),
                 end: RuleId(id(self.rules.len())),
+                stop: RuleId(chain.gaps.first().map_or(id(self.rules.len()), |gap| first + id(gap.after))),
                 policy: chain.policy,
-                has_memory: chain.rules.iter().any(has_memory),
                 is_nft: side == 1,
-                gap: chain.gaps.first().map(|gap| (RuleId(first + id(gap.after)), gap.line)),
+                gap: chain.gaps.first().map(|gap| gap.line),
             });
         }
     }
@@ -383,18 +404,40 @@ impl Program {
         self.rules.get(rule.0 as usize)
     }
 
-    /// The conditions of a rule.
-    pub(crate) fn conditions(&self, rule: RuleId) -> &[Condition] {
-        let end_of = |rule: u32| self.rules.get(rule as usize).map_or(0, |step| step.conditions_end as usize);
-        let first = rule.0.checked_sub(1).map_or(0, end_of);
-        self.conditions.get(first..end_of(rule.0)).unwrap_or_default()
+    pub(crate) fn target(&self, target: TargetId) -> Option<&Target> {
+        self.targets.get(target.0 as usize)
     }
 
-    /// What the conditions of a rule make of a packet; `draws` of them came out so before.
+    /// The conditions of a rule.
+    pub(crate) fn conditions(&self, rule: RuleId) -> &[Condition] {
+        self.step(rule).map_or(&[], |step| self.conditions_of(step))
+    }
+
+    /// The first of some rules that is not known to turn a packet away by its conditions, or the one behind
+    /// them, and what was looked at; `draws` of the first one's came out so before that it may match.
+    pub(crate) fn judge(
+        &self,
+        rules: Range<RuleId>,
+        packet: &Packet,
+        state: &State,
+        mut draws: u8,
+    ) -> (RuleId, Judged, Looks) {
+        let steps = self.rules.get(rules.start.0 as usize..rules.end.0 as usize).unwrap_or_default();
+        let mut looks = Looks::default();
+        for (rule, step) in (rules.start.0..).zip(steps) {
+            looks = looks.and(step.looks);
+            match Condition::judge(self.conditions_of(step), step.told, packet, state, draws) {
+                Judged::No => draws = 0,
+                judged => return (RuleId(rule), judged, looks),
+            }
+        }
+        (rules.end, Judged::No, looks)
+    }
+
     #[inline]
-    pub(crate) fn judge(&self, rule: RuleId, packet: &Packet, state: &State, draws: u8) -> Judged {
-        let told = self.step(rule).is_some_and(|step| step.told);
-        Condition::judge(self.conditions(rule), told, packet, state, draws)
+    fn conditions_of(&self, step: &Step) -> &[Condition] {
+        let (first, count) = (step.conditions.0 as usize, usize::from(step.conditions.1));
+        self.conditions.get(first..first + count).unwrap_or_default()
     }
 
     /// The chains in order.
@@ -412,6 +455,13 @@ impl CompiledChain {
     /// A rule as the dump has it.
     pub(crate) fn rule<'d>(&self, dumps: &'d [Dump], rule: RuleId) -> Option<&'d Rule> {
         self.source(dumps)?.rules.get((rule.0 - self.first.0) as usize)
+    }
+
+    /// The rules as the dump has them, from one on, as far as packets come.
+    pub(crate) fn rules<'d>(&self, dumps: &'d [Dump], from: RuleId) -> &'d [Rule] {
+        let rules = self.source(dumps).map_or(&[][..], |chain| &chain.rules);
+        let place = |rule: RuleId| (rule.0 - self.first.0) as usize;
+        rules.get(place(from)..place(self.stop)).unwrap_or_default()
     }
 
     /// The number of a rule in its chain, from 1.

@@ -1,6 +1,9 @@
-/// The newest element of a list that grows at its head and shares its tail with other lists.
+use std::num::NonZeroU32;
+
+/// The newest element of a list that grows at its head and shares its tail with other lists: how many
+/// nodes there were with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub(crate) struct List(Option<u32>);
+pub(crate) struct List(Option<NonZeroU32>);
 
 impl List {
     pub(crate) const EMPTY: List = List(None);
@@ -25,9 +28,8 @@ impl<T> Default for Lists<T> {
 impl<T: Copy> Lists<T> {
     /// The list with one element more.
     pub(crate) fn push(&mut self, list: List, element: T) -> List {
-        let at = u32::try_from(self.nodes.len()).ok();
         self.nodes.push((element, list));
-        List(at)
+        List(u32::try_from(self.nodes.len()).ok().and_then(NonZeroU32::new))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -36,14 +38,19 @@ impl<T: Copy> Lists<T> {
 
     /// The newest element and the list before it.
     pub(crate) fn pop(&self, list: List) -> Option<(T, List)> {
-        self.nodes.get(list.0? as usize).copied()
+        self.nodes.get(list.0?.get() as usize - 1).copied()
     }
 
     /// The elements, newest first.
     pub(crate) fn iter(&self, list: List) -> impl Iterator<Item = T> {
+        self.since(list, List::EMPTY)
+    }
+
+    /// The elements that a list has and one that it grew from has not, newest first.
+    pub(crate) fn since(&self, list: List, older: List) -> impl Iterator<Item = T> {
         let mut rest = list;
         std::iter::from_fn(move || {
-            let (element, before) = self.pop(rest)?;
+            let (element, before) = if rest == older { None } else { self.pop(rest) }?;
             rest = before;
             Some(element)
         })

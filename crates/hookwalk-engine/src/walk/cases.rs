@@ -5,9 +5,8 @@
 //! are put together so that each answer to it is in some case, not so that each answer meets each
 //! answer to every other one, which would double the cases with every endpoint.
 
-use super::explore::{Node, NodeId, Tree};
+use super::explore::{EndId, Ended, Node, NodeId, Tree};
 use super::way::{PathStep, Way};
-use crate::probability::Probability;
 use crate::program::RuleId;
 use crate::state::QuestionId;
 
@@ -24,77 +23,17 @@ pub(super) struct CaseNodes {
 /// An end of the tree as an outcome of one case.
 #[derive(Clone, Debug)]
 pub(super) struct Leaf {
-    pub(super) node: NodeId,
+    pub(super) end: EndId,
     /// Answers behind a draw.
     pub(super) assume: Vec<(QuestionId, bool, Option<RuleId>)>,
     /// Ends that another answer would have led to, with the same result.
-    pub(super) alike: Vec<NodeId>,
-}
-
-/// What is known of the nodes from above.
-#[derive(Debug, Default)]
-pub(super) struct Weights {
-    probability: Vec<Probability>,
-    below_draw: Vec<bool>,
-}
-
-impl Weights {
-    /// The weights of a tree in place of others.
-    pub(super) fn weigh(&mut self, tree: &Tree) {
-        let weights = self;
-        weights.probability.clear();
-        weights.probability.resize(tree.nodes.len(), Probability::ZERO);
-        weights.below_draw.clear();
-        weights.below_draw.resize(tree.nodes.len(), false);
-        weights.set(0, Probability::ONE, false);
-        for (at, node) in tree.nodes.iter().enumerate() {
-            let below = weights.below_draw.get(at).copied().unwrap_or_default();
-            match node {
-                Node::End(_) | Node::Open => {}
-                &Node::Draw { numerator, yes, no } => {
-                    let here = weights.take(at);
-                    if let Some(yes) = yes {
-                        weights.set(yes, here.draw(numerator), true);
-                    }
-                    if let Some(no) = no {
-                        weights.set(no, here.draw_complement(numerator), true);
-                    }
-                }
-                Node::Choose(ways) => {
-                    let here = weights.take(at);
-                    for &(share, way) in ways {
-                        weights.set(way, here.share(share), true);
-                    }
-                }
-                &Node::Ask { yes, no, .. } => {
-                    let here = weights.take(at);
-                    weights.set(yes, here.clone(), below);
-                    weights.set(no, here, below);
-                }
-            }
-        }
-    }
-
-    fn take(&mut self, at: NodeId) -> Probability {
-        self.probability.get_mut(at).map_or(Probability::ZERO, |p| std::mem::replace(p, Probability::ZERO))
-    }
-
-    fn set(&mut self, at: NodeId, probability: Probability, below_draw: bool) {
-        if let (Some(p), Some(below)) = (self.probability.get_mut(at), self.below_draw.get_mut(at)) {
-            (*p, *below) = (probability, below_draw);
-        }
-    }
-
-    pub(super) fn of(&self, at: NodeId) -> &Probability {
-        self.probability.get(at).unwrap_or(&Probability::ZERO)
-    }
+    pub(super) alike: Vec<EndId>,
 }
 
 /// The cases of a tree.
-pub(super) fn cases(way: &Way<'_>, tree: &Tree, weights: &Weights) -> Vec<CaseNodes> {
+pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> Vec<CaseNodes> {
     if !tree.asks {
-        let leaf = |&node: &NodeId| Leaf { node, assume: Vec::new(), alike: Vec::new() };
-        let leaves = tree.end_nodes.iter().rev().map(leaf).collect();
+        let leaves = (0..tree.ends.len()).rev().map(Leaf::of).collect();
         return vec![CaseNodes { leaves, ..CaseNodes::default() }];
     }
     let mut of: Vec<Vec<CaseNodes>> = Vec::new();
@@ -106,22 +45,18 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree, weights: &Weights) -> Vec<CaseNo
         };
         let cases = match node {
             Node::Open => vec![CaseNodes::default()],
-            Node::End(_) => {
-                let leaf = Leaf { node: at, assume: Vec::new(), alike: Vec::new() };
-                vec![CaseNodes { leaves: vec![leaf], ..CaseNodes::default() }]
-            }
-            &Node::Draw { yes, no, .. } => {
+            &Node::End(end) => vec![CaseNodes { leaves: vec![Leaf::of(end)], ..CaseNodes::default() }],
+            &Node::Draw { yes, no } => {
                 let (yes, no) = (take(yes), take(no));
                 join(way, yes, no)
             }
             Node::Choose(ways) => {
                 let last = Vec::new();
-                ways.iter().rev().fold(last, |rest, &(_, node)| join(way, take(Some(node)), rest))
+                ways.iter().rev().fold(last, |rest, &node| join(way, take(Some(node)), rest))
             }
-            &Node::Ask { question, asked_by, yes, no } => {
+            &Node::Ask { question, asked_by, below_draw, yes, no } => {
                 let (yes, no) = (take(Some(yes)), take(Some(no)));
-                let below_draw = weights.below_draw.get(at).copied().unwrap_or_default();
-                match merged(tree, weights, &yes, &no) {
+                match merged(tree, &yes, &no) {
                     Some(merged) => merged,
                     None => {
                         let yes =
@@ -138,6 +73,12 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree, weights: &Weights) -> Vec<CaseNo
         }
     }
     of.first_mut().map(std::mem::take).unwrap_or_default()
+}
+
+impl Leaf {
+    fn of(end: EndId) -> Leaf {
+        Leaf { end, assume: Vec::new(), alike: Vec::new() }
+    }
 }
 
 impl CaseNodes {
@@ -218,12 +159,13 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>) -> Vec<CaseNodes
 }
 
 /// The cases without the question, when its answer makes no difference to verdict, rewrite or mark.
-fn merged(tree: &Tree, weights: &Weights, yes: &[CaseNodes], no: &[CaseNodes]) -> Option<Vec<CaseNodes>> {
+fn merged(tree: &Tree, yes: &[CaseNodes], no: &[CaseNodes]) -> Option<Vec<CaseNodes>> {
     if yes.len() != no.len() {
         return None;
     }
     let same_leaf = |a: &Leaf, b: &Leaf| {
-        a.assume == b.assume && weights.of(a.node) == weights.of(b.node) && same_result(tree, a.node, b.node)
+        let ends = tree.ends.get(a.end).zip(tree.ends.get(b.end));
+        a.assume == b.assume && ends.is_some_and(|(a, b)| same_result(a, b))
     };
     let same_case = |a: &CaseNodes, b: &CaseNodes| {
         a.assume == b.assume
@@ -236,7 +178,7 @@ fn merged(tree: &Tree, weights: &Weights, yes: &[CaseNodes], no: &[CaseNodes]) -
     let merge = |(case, other): (&CaseNodes, &CaseNodes)| {
         let mut case = case.clone();
         for (leaf, alike) in case.leaves.iter_mut().zip(&other.leaves) {
-            leaf.alike.push(alike.node);
+            leaf.alike.push(alike.end);
             leaf.alike.extend(&alike.alike);
         }
         case
@@ -245,8 +187,11 @@ fn merged(tree: &Tree, weights: &Weights, yes: &[CaseNodes], no: &[CaseNodes]) -
 }
 
 /// Whether two ends differ in nothing but the rules on the way.
-fn same_result(tree: &Tree, a: NodeId, b: NodeId) -> bool {
-    let (Some((a, a_end)), Some((b, b_end))) = (tree.end_of(a), tree.end_of(b)) else { return false };
+fn same_result(a: &Ended, b: &Ended) -> bool {
+    if a.probability != b.probability {
+        return false;
+    }
+    let (Ended { state: a, end: a_end, .. }, Ended { state: b, end: b_end, .. }) = (a, b);
     // Where the dump lacks something the verdict is unknown, and how the way would have gone on is idle.
     let both_lack = !a.missing.is_empty() && !b.missing.is_empty();
     let same_end = a_end.verdict == b_end.verdict
@@ -265,9 +210,9 @@ fn same_result(tree: &Tree, a: NodeId, b: NodeId) -> bool {
 
 /// What every way that led to the same end met, in order, and the rules that only some of them met.
 pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec<PathStep>, Vec<RuleId>) {
-    let end_of = |node: NodeId| tree.end_of(node).map(|(state, _)| state);
-    let path_of = |node: NodeId| end_of(node).map(|state| way.path.to_vec(state.path)).unwrap_or_default();
-    let mut certain = path_of(leaf.node);
+    let state_of = |end: EndId| tree.ends.get(end).map(|ended| &ended.state);
+    let path_of = |end: EndId| state_of(end).map(|state| way.path.to_vec(state.path)).unwrap_or_default();
+    let mut certain = path_of(leaf.end);
     let mut maybe = Vec::new();
     for &other in &leaf.alike {
         let others = path_of(other);
@@ -288,8 +233,8 @@ pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec
         certain = both;
     }
     let mut maybe: Vec<RuleId> = maybe.iter().filter_map(|step| step.rule()).collect();
-    for node in std::iter::once(leaf.node).chain(leaf.alike.iter().copied()) {
-        maybe.extend(end_of(node).map(|state| way.rules.to_vec(state.maybe)).unwrap_or_default());
+    for end in std::iter::once(leaf.end).chain(leaf.alike.iter().copied()) {
+        maybe.extend(state_of(end).map(|state| way.rules.to_vec(state.maybe)).unwrap_or_default());
     }
     maybe.sort_unstable();
     maybe.dedup();

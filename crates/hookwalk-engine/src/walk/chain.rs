@@ -1,327 +1,269 @@
-//! The way through a chain, rule by rule.
+//! The way through the chains of a table, rule by rule.
 
-use std::net::IpAddr;
-
-use hookwalk_parser::Rule;
-use hookwalk_parser::types::{InterfacePattern, Negatable};
-
+use super::judge::Judgement;
 use super::way::{End, Missing, Move, PathKind, Turn, Way};
 use crate::extensions::{self, Effect};
-use crate::index::Ahead;
+use crate::index::{Ahead, ChainIndex};
 use crate::outcome::{Place, Verdict};
-use crate::packet::Packet;
-use crate::program::{CompiledChain, Go, Judged, RuleId, TableName};
-use crate::question::Question;
-use crate::state::{Answer, At, Decider, InChain, Interface, List, State, View};
+use crate::program::{CompiledChain, Go, Judged, Looks, RuleId, TableName, TargetId};
+use crate::state::{At, Decider, GrantedSet, InChain, State};
 
-/// What a rule makes of a packet.
-enum Judgement {
-    No,
-    Yes,
-    Ask(Question),
-    Draw(u32),
+/// Where a rule, or the end of a chain, leaves a packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// In the table, where its place says.
+    Inside,
+    /// Behind the table.
+    Behind,
 }
 
 impl Way<'_> {
-    /// Before a rule, or behind the last one of a chain.
-    pub(super) fn rule(&mut self, state: &mut State, mut place: InChain) -> Move {
+    /// Through a table, from a place in one of its chains until it lets the packet pass.
+    pub(super) fn rules(&mut self, state: &mut State, mut place: InChain) -> Move {
         let program = self.program;
-        let Some(chain) = program.chain(place.chain) else { return Err(Turn::Exhausted) };
-        let index = self.index.and_then(|index| index.chain(place.chain));
+        loop {
+            let Some(chain) = program.chain(place.chain) else { return Err(Turn::Exhausted) };
+            let left = if self.next_match(chain, state, &mut place)? {
+                self.matched(chain, state, &mut place)?
+            } else {
+                self.end_of_chain(state, &mut place)?
+            };
+            if left == Left::Behind {
+                return Ok(());
+            }
+        }
+    }
+
+    /// On to the first rule of a chain that matches; false at its end.
+    fn next_match(
+        &mut self,
+        chain: &CompiledChain,
+        state: &mut State,
+        place: &mut InChain,
+    ) -> Result<bool, Turn> {
         let mut ahead = Ahead::default();
         loop {
-            // Of the two ways to come to the next rule the index is the faster one; the other asks each.
-            let next = match index {
-                Some(index) => {
-                    index.next(place.rule, self.packet_of(state), state, &mut ahead).min(chain.end)
-                }
-                None => place.rule,
+            // The two ways to come to the next rule: the second is the reference.
+            let (rule, judged, looks) = match self.index {
+                Some(index) => self.look(chain, index.chain(place.chain), state, *place, &mut ahead),
+                None => self.look_at_each(chain, state, *place),
             };
-            self.pass(chain, &mut place, next)?;
-            if let Some((before, line)) = chain.gap
-                && place.rule == before
-            {
-                self.note_missing(state, Missing::Rules(place.chain, line));
-                let reason = format!("rules may be missing at line {line}");
-                return Err(Turn::End(End::unknown(Place::Hook(place.hook), reason)));
+            self.looks = self.looks.and(looks);
+            let passed = u64::from(rule.0 - place.rule.0);
+            if passed > 0 {
+                (place.rule, place.draws) = (rule, 0);
             }
-            if place.rule == chain.end {
-                return self.end_of_chain(state, place);
+            if rule >= chain.stop {
+                self.charge(passed)?;
+                return self.stopped(chain, state, *place).map(|()| false);
             }
-            self.budget = self.budget.checked_sub(1).ok_or(Turn::Exhausted)?;
-            let next = InChain { rule: place.rule.next(), draws: 0, ..place };
-            let judgement = self.judge(chain, state, place);
-            if chain.has_memory
-                && let Judgement::Yes | Judgement::No = judgement
-            {
-                state.memory = self.remember(chain, state, place);
-            }
-            match judgement {
-                Judgement::No => place = next,
-                Judgement::Ask(_) if self.has_no_effect(chain, place) => {
-                    if !self.merging {
-                        state.maybe = self.rules.push(state.maybe, place.rule);
-                    }
-                    place = next;
-                }
-                Judgement::Ask(question) => {
-                    state.at = At::Rule(place);
-                    return Err(self.ask(question, Some(place.rule)));
-                }
-                Judgement::Draw(numerator) => {
-                    state.at = At::Rule(place);
-                    let yes = InChain { draws: place.draws + 1, ..place };
-                    return Err(Turn::Draw { numerator, yes, no: next });
-                }
-                Judgement::Yes => return self.matched(chain, state, place, next),
+            self.charge(passed + 1)?;
+            match judged {
+                Judged::Yes => return Ok(true),
+                Judged::Draw(numerator) => return Err(Self::draw(numerator, *place)),
+                Judged::Open if self.asked(chain, state, *place)? => return Ok(true),
+                Judged::Open | Judged::No => _ = Self::on(place),
             }
         }
     }
 
-    /// Passes rules that do not match, at the cost of asking them, but none behind missing text.
-    fn pass(&mut self, chain: &CompiledChain, place: &mut InChain, to: RuleId) -> Move {
-        let to = match chain.gap {
-            Some((before, _)) if place.rule <= before => to.min(before),
-            _ => to,
+    /// The next rule that is not known to turn the packet away, by the index and by conditions.
+    #[inline(never)]
+    fn look(
+        &self,
+        chain: &CompiledChain,
+        index: Option<&ChainIndex>,
+        state: &State,
+        place: InChain,
+        ahead: &mut Ahead,
+    ) -> (RuleId, Judged, Looks) {
+        let packet = self.packet_of(state);
+        let Some(index) = index else {
+            return self.program.judge(place.rule..chain.stop, packet, state, place.draws);
         };
-        if to > place.rule {
-            let passed = u64::from(to.0 - place.rule.0);
-            self.budget = self.budget.checked_sub(passed).ok_or(Turn::Exhausted)?;
-            *place = InChain { rule: to, draws: 0, ..*place };
-        }
-        Ok(())
-    }
-
-    /// Judges a rule: by its conditions as far as they tell, else as the dump has it. Without an index
-    /// it is always the latter.
-    fn judge(&self, chain: &CompiledChain, state: &State, place: InChain) -> Judgement {
-        if self.index.is_some() {
-            match self.program.judge(place.rule, self.packet_of(state), state, place.draws) {
-                Judged::No => return Judgement::No,
-                Judged::Yes => return Judgement::Yes,
-                Judged::Draw(numerator) => return Judgement::Draw(numerator),
-                Judged::Open => {}
+        let (mut rule, mut draws) = (place.rule, place.draws);
+        loop {
+            let next = index.next(rule, packet, state, ahead).min(chain.stop);
+            if next > rule {
+                (rule, draws) = (next, 0);
             }
-        }
-        match chain.rule(self.dumps, place.rule) {
-            Some(rule) => self.judge_rule(rule, state, place),
-            None => Judgement::No,
+            if rule >= chain.stop {
+                return (rule, Judged::No, Looks::Everything);
+            }
+            match self.program.judge(rule..rule.next(), packet, state, draws) {
+                (_, Judged::No, _) => (rule, draws) = (rule.next(), 0),
+                (rule, judged, _) => return (rule, judged, Looks::Everything),
+            }
         }
     }
 
-    fn has_no_effect(&self, chain: &CompiledChain, place: InChain) -> bool {
-        chain.rule(self.dumps, place.rule).is_some_and(|rule| extensions::has_no_effect(&rule.target))
-    }
-
-    /// Judges a rule as the dump has it.
-    fn judge_rule(&self, rule: &Rule, state: &State, place: InChain) -> Judgement {
-        let base = &rule.base;
-        if !Self::base_holds(rule, self.packet_of(state), state) {
-            return Judgement::No;
-        }
-        let view = self.view(state, place);
-        let mut asked = None;
-        let mut draws_left = place.draws;
-        if state.src_unknown
-            && let Some(text) = extensions::about_source(rule)
-        {
-            match view.ask(Question::Opaque { text, seen: state.rewrites }) {
-                Answer::No => return Judgement::No,
-                Answer::Ask(question) => asked = Some(question),
-                _ => {}
-            }
-        }
-        let mut holds =
-            |wanted: Option<Negatable<InterfacePattern>>, interface: Interface, other_end: IpAddr| {
-                let Some(wanted) = wanted else { return true };
-                let holds = match interface {
-                    // A packet without the interface has the empty name there.
-                    Interface::None => Some(wanted.value.matches(b"")),
-                    Interface::Known(name) => Some(wanted.value.matches(name.as_bytes())),
-                    Interface::Unknown => {
-                        let question = Question::LeavesBy { dst: other_end, interface: wanted.value };
-                        let known = view.known(&question);
-                        if known.is_none() {
-                            asked = Some(question);
-                        }
-                        known
-                    }
-                };
-                holds != Some(wanted.negated)
-            };
-        // An answer comes in where packets to its sender leave.
-        if !holds(base.in_interface, state.in_interface, view.packet.src)
-            || !holds(base.out_interface, state.out, state.dst)
-        {
-            return Judgement::No;
-        }
-        if base.fragment.is_some_and(|wanted| view.is_later_fragment() == wanted.negated) {
-            return Judgement::No;
-        }
-        let mut draw = None;
-        for candidate in &rule.matches {
-            if state.src_unknown && extensions::asks_source(candidate) {
-                continue;
-            }
-            match extensions::test(candidate, &view) {
-                Answer::Yes => {}
-                Answer::No => return Judgement::No,
-                Answer::Ask(question) => asked = asked.or(Some(question)),
-                Answer::Draw(_) if draws_left > 0 => draws_left -= 1,
-                Answer::Draw(numerator) => draw = draw.or(Some(numerator)),
-            }
-        }
-        match (asked, draw) {
-            (Some(question), _) => Judgement::Ask(question),
-            (None, Some(numerator)) => Judgement::Draw(numerator),
-            (None, None) => Judgement::Yes,
+    /// The same by a look at each rule as the dump has it.
+    #[inline(never)]
+    fn look_at_each(&self, chain: &CompiledChain, state: &State, place: InChain) -> (RuleId, Judged, Looks) {
+        let packet = self.packet_of(state);
+        let rules = chain.rules(self.dumps, place.rule);
+        match (0_u32..).zip(rules).find(|(_, rule)| Self::base_holds(rule, packet, state)) {
+            Some((passed, _)) => (RuleId(place.rule.0 + passed), Judged::Open, Looks::Everything),
+            None => (chain.stop, Judged::No, Looks::Everything),
         }
     }
 
-    /// What the matches of a rule that have a memory keep, as far as they were asked: those behind one
-    /// that does not hold are not.
-    fn remember(&mut self, chain: &CompiledChain, state: &State, place: InChain) -> List {
-        let mut memory = state.memory;
-        let Some(rule) = chain.rule(self.dumps, place.rule) else { return memory };
-        let met =
-            |wanted: Option<Negatable<InterfacePattern>>, interface: Interface| match (wanted, interface) {
-                (None, _) | (_, Interface::Unknown) => true,
-                (Some(wanted), Interface::None) => wanted.holds(|pattern| pattern.matches(b"")),
-                (Some(wanted), Interface::Known(name)) => {
-                    wanted.holds(|pattern| pattern.matches(name.as_bytes()))
+    /// At the end of a chain, or before text of it that is missing.
+    #[inline(never)]
+    fn stopped(&mut self, chain: &CompiledChain, state: &mut State, place: InChain) -> Move {
+        let Some(line) = chain.gap else { return Ok(()) };
+        self.note_missing(state, Missing::Rules(place.chain, line));
+        let reason = format!("rules may be missing at line {line}");
+        Err(Turn::End(End::unknown(Place::Hook(place.hook), reason)))
+    }
+
+    /// Takes rules that were looked at off what may still be.
+    #[inline]
+    pub(super) fn charge(&mut self, rules: u64) -> Move {
+        let left = self.budget.checked_sub(rules);
+        self.budget = left.unwrap_or(0);
+        if left.is_some() { Ok(()) } else { Err(Turn::Exhausted) }
+    }
+
+    /// Asks a rule as the dump has it whether it matches.
+    #[inline(never)]
+    fn asked(&mut self, chain: &CompiledChain, state: &mut State, place: InChain) -> Result<bool, Turn> {
+        let Some(rule) = chain.rule(self.dumps, place.rule) else { return Ok(false) };
+        self.looks = Looks::Everything;
+        let judgement = self.judge_rule(rule, state, place);
+        let has_memory = self.program.step(place.rule).is_some_and(|step| step.has_memory);
+        if has_memory && matches!(judgement, Judgement::Yes | Judgement::No) {
+            state.memory = self.remember(rule, state, place);
+        }
+        match judgement {
+            Judgement::No => Ok(false),
+            Judgement::Yes => Ok(true),
+            Judgement::Ask(_) if extensions::has_no_effect(&rule.target) => {
+                if !self.merging {
+                    state.maybe = self.rules.push(state.maybe, place.rule);
                 }
-            };
-        if !self.program.step(place.rule).is_some_and(|step| step.has_memory)
-            || !Self::base_holds(rule, self.packet_of(state), state)
-            || !met(rule.base.in_interface, state.in_interface)
-            || !met(rule.base.out_interface, state.out)
-        {
-            return memory;
-        }
-        let mut events = Vec::new();
-        for candidate in &rule.matches {
-            let view = self.view(state, place);
-            events.extend(extensions::event(candidate, &view));
-            if extensions::test(candidate, &view) == Answer::No {
-                break;
+                Ok(false)
             }
-        }
-        for event in events {
-            memory = self.memory.note(memory, event);
-        }
-        memory
-    }
-
-    /// Whether addresses and protocol are those of a rule, or may be.
-    fn base_holds(rule: &Rule, packet: &Packet, state: &State) -> bool {
-        let base = &rule.base;
-        base.destination.is_none_or(|wanted| wanted.holds(|net| net.contains(state.dst)))
-            && (state.src_unknown
-                || base.source.is_none_or(|wanted| wanted.holds(|net| net.contains(state.src))))
-            && base.protocol.is_none_or(|wanted| wanted.holds(|protocol| *protocol == packet.protocol))
-    }
-
-    pub(super) fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {
-        View {
-            host: self.host,
-            table: self.table,
-            past: self.past,
-            packet: self.packet_of(state),
-            first: self.packet,
-            state,
-            connection: self.connection_of(state),
-            facts: &self.facts,
-            memory: &self.memory,
-            hook: place.hook,
-            rule_id: place.rule,
-            is_nft: self.packet.fragment_offset > 0
-                && self.program.chain(place.chain).is_some_and(|chain| chain.is_nft),
+            Judgement::Ask(question) => {
+                state.at = At::Rule(place);
+                Err(self.ask(question, Some(place.rule)))
+            }
+            Judgement::Draw(numerator) => Err(Self::draw(numerator, place)),
         }
     }
 
-    fn matched(&mut self, chain: &CompiledChain, state: &mut State, place: InChain, next: InChain) -> Move {
+    /// A rule that chance decides on: it is asked again when it may match.
+    const fn draw(numerator: u32, place: InChain) -> Turn {
+        let yes = InChain { draws: place.draws + 1, ..place };
+        Turn::Draw { numerator, yes, no: InChain { rule: place.rule.next(), draws: 0, ..place } }
+    }
+
+    /// What a rule does that matches. What is rare stays apart from it, else it is slow to enter.
+    fn matched(
+        &mut self,
+        chain: &CompiledChain,
+        state: &mut State,
+        place: &mut InChain,
+    ) -> Result<Left, Turn> {
         let Some(&step) = self.program.step(place.rule) else { return Err(Turn::Exhausted) };
-        let go = step.go;
-        let mark = state.mark;
-        let effect = match (go, chain.rule(self.dumps, place.rule)) {
-            (Go::Target, Some(rule)) => {
-                let before = *state;
-                let effect = extensions::apply(&rule.target, state, &self.view(&before, place), None);
-                if let Effect::Choose(range) = effect {
-                    *state = before;
-                    return Err(self.choose(state, place, rule, range));
-                }
-                if let Effect::Ask(question) = effect {
-                    *state = State { at: At::Rule(place), ..before };
-                    return Err(self.ask(question, Some(place.rule)));
-                }
-                effect
+        if let Go::Target(target) = step.go {
+            return self.act(chain, state, place, target);
+        }
+        self.met(state, place.rule);
+        match step.go {
+            Go::On | Go::Target(_) => Ok(Self::on(place)),
+            Go::Accept => self.accepted(state, *place, Decider::Rule(place.rule)),
+            Go::Drop => Err(Turn::End(End::by(Verdict::Dropped, place.hook, Decider::Rule(place.rule)))),
+            Go::Return => self.come_back(state, place),
+            Go::Jump(to) if self.merging => {
+                let callee = InChain { stack: self.called, ..self.first_of(place.hook, place.base, to)? };
+                Self::on(place);
+                Err(Turn::Call { callee, resume: *place })
             }
-            _ => Effect::Continue,
+            Go::Jump(to) => {
+                let stack = self.calls.push(place.stack, place.rule);
+                *place = InChain { stack, ..self.first_of(place.hook, place.base, to)? };
+                Ok(Left::Inside)
+            }
+            Go::Goto(to) => {
+                *place = InChain { stack: place.stack, ..self.first_of(place.hook, place.base, to)? };
+                Ok(Left::Inside)
+            }
+            Go::Missing | Go::Loop => Err(self.nowhere(chain, state, step.go, *place)),
+        }
+    }
+
+    /// Does what the target of a rule does that matches.
+    #[inline(never)]
+    fn act(
+        &mut self,
+        chain: &CompiledChain,
+        state: &mut State,
+        place: &mut InChain,
+        target: TargetId,
+    ) -> Result<Left, Turn> {
+        let Some(target) = self.program.target(target) else { return Err(Turn::Exhausted) };
+        self.looks = Looks::Everything;
+        let before = *state;
+        let effect = extensions::apply(target, state, &self.view(&before, *place), None);
+        let accepts = matches!(effect, Effect::Accept);
+        let end = |verdict| End::by(verdict, place.hook, Decider::Rule(place.rule));
+        let end = match effect {
+            Effect::Choose(range) => {
+                *state = before;
+                let Some(rule) = chain.rule(self.dumps, place.rule) else { return Err(Turn::Exhausted) };
+                return Err(self.choose(state, *place, rule, range));
+            }
+            Effect::Ask(question) => {
+                *state = State { at: At::Rule(*place), ..before };
+                return Err(self.ask(question, Some(place.rule)));
+            }
+            Effect::Continue | Effect::Accept => None,
+            Effect::Drop => Some(end(Verdict::Dropped)),
+            Effect::Queue => Some(end(Verdict::Queued)),
+            Effect::Reject(with) => Some(End { reject_with: Some(with), ..end(Verdict::Rejected) }),
+            Effect::Stolen(reason) => Some(End { reason: Some(reason.to_owned()), ..end(Verdict::Dropped) }),
+            Effect::Unknown(reason) => Some(End { reason: Some(reason), ..end(Verdict::Unknown) }),
         };
-        if state.mark != mark {
+        if state.mark != before.mark {
             state.rewrites += 1;
         }
-        self.granted.add(step.granted);
-        self.note(state, PathKind::Rule(place.rule));
-        let hook = place.hook;
-        let here = Place::Hook(hook);
-        let decider = Decider::Rule(place.rule);
-        let target = || chain.rule(self.dumps, place.rule).map(|rule| rule.target.name()).unwrap_or_default();
-        let end = |end: End| Err(Turn::End(end));
-        match go {
-            Go::On => {
-                state.at = At::Rule(next);
-                Ok(())
-            }
-            Go::Accept => self.accepted(state, place, decider),
-            Go::Drop => end(End::by(Verdict::Dropped, hook, decider)),
-            Go::Return => self.come_back(state, place),
-            Go::Jump(to) | Go::Goto(to) => {
-                let Some(first) = self.program.chain(to).map(|chain| chain.first) else {
-                    return Err(Turn::Exhausted);
-                };
-                let enter = |stack| InChain { chain: to, rule: first, stack, draws: 0, ..place };
-                state.at = At::Rule(match go {
-                    Go::Jump(_) if self.merging => {
-                        return Err(Turn::Call { callee: enter(self.called), resume: next });
-                    }
-                    Go::Jump(_) => enter(self.calls.push(place.stack, place.rule)),
-                    _ => enter(place.stack),
-                });
-                Ok(())
-            }
-            Go::Missing => {
-                let reason = format!("`{}` is no chain of the table and no known target", target());
-                self.note_missing(state, Missing::Target(place.rule));
-                end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
-            }
-            Go::Loop => {
-                let reason = format!("the jump to `{}` leads in a loop", target());
-                end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
-            }
-            Go::Target => match effect {
-                Effect::Continue | Effect::Ask(_) | Effect::Choose(_) => {
-                    state.at = At::Rule(next);
-                    Ok(())
-                }
-                Effect::Accept => self.accepted(state, place, decider),
-                Effect::Drop => end(End::by(Verdict::Dropped, hook, decider)),
-                Effect::Stolen(reason) => {
-                    end(End { reason: Some(reason.to_owned()), ..End::by(Verdict::Dropped, hook, decider) })
-                }
-                Effect::Queue => end(End::by(Verdict::Queued, hook, decider)),
-                Effect::Reject(with) => {
-                    end(End { reject_with: Some(with), ..End::by(Verdict::Rejected, hook, decider) })
-                }
-                Effect::Unknown(reason) => {
-                    end(End { decided_by: Some(decider), ..End::unknown(here, reason) })
-                }
-            },
+        self.met(state, place.rule);
+        match end {
+            Some(end) => Err(Turn::End(end)),
+            None if accepts => self.accepted(state, *place, Decider::Rule(place.rule)),
+            None => Ok(Self::on(place)),
         }
     }
 
-    pub(super) fn accepted(&self, state: &mut State, place: InChain, decider: Decider) -> Move {
+    /// Notes a rule that matched.
+    fn met(&mut self, state: &mut State, rule: RuleId) {
+        self.granted.add(self.program.step(rule).map_or(GrantedSet::default(), |step| step.granted));
+        self.note(state, PathKind::Rule(rule));
+    }
+
+    /// On to the next rule.
+    fn on(place: &mut InChain) -> Left {
+        (place.rule, place.draws) = (place.rule.next(), 0);
+        Left::Inside
+    }
+
+    /// The end at a jump that leads nowhere.
+    #[inline(never)]
+    fn nowhere(&mut self, chain: &CompiledChain, state: &mut State, go: Go, place: InChain) -> Turn {
+        let target = chain.rule(self.dumps, place.rule).map(|rule| rule.target.name()).unwrap_or_default();
+        let reason = if go == Go::Missing {
+            self.note_missing(state, Missing::Target(place.rule));
+            format!("`{target}` is no chain of the table and no known target")
+        } else {
+            format!("the jump to `{target}` leads in a loop")
+        };
+        let by = End::by(Verdict::Unknown, place.hook, Decider::Rule(place.rule));
+        Turn::End(End { reason: Some(reason), ..by })
+    }
+
+    /// A packet that a rule or policy of a table lets pass.
+    pub(super) fn accepted(&self, state: &mut State, place: InChain, decider: Decider) -> Result<Left, Turn> {
         let table = self.program.chain(place.base).map_or(TableName::Filter, |chain| chain.table);
         if table == TableName::Filter {
             state.accepted_by = Some(decider);
@@ -329,13 +271,14 @@ impl Way<'_> {
         if let Some(other) = state.other_backend.take()
             && !(table == TableName::Nat && state.nat_settled)
         {
-            return self.enter_chain(state, place.hook, other);
+            state.at = At::Rule(self.first_of(place.hook, other, other)?);
+        } else {
+            self.behind(state, place.hook, table);
         }
-        self.behind(state, place.hook, table);
-        Ok(())
+        Ok(Left::Behind)
     }
 
-    fn end_of_chain(&mut self, state: &mut State, place: InChain) -> Move {
+    fn end_of_chain(&mut self, state: &mut State, place: &mut InChain) -> Result<Left, Turn> {
         if place.chain != place.base {
             self.note(state, PathKind::Return(place.chain));
         }
@@ -344,26 +287,24 @@ impl Way<'_> {
 
     /// RETURN, or the end of a chain: behind the rule that jumped last, else the policy of the
     /// built-in chain that the hook entered.
-    fn come_back(&mut self, state: &mut State, place: InChain) -> Move {
+    fn come_back(&mut self, state: &mut State, place: &mut InChain) -> Result<Left, Turn> {
         if self.merging && !place.stack.is_empty() {
             return Err(Turn::Returned);
         }
         if let Some((jumped, stack)) = self.calls.pop(place.stack) {
             let chain = self.program.step(jumped).map_or(place.base, |step| step.chain);
-            state.at = At::Rule(InChain { chain, rule: jumped.next(), stack, draws: 0, ..place });
-            return Ok(());
+            *place = InChain { chain, rule: jumped.next(), stack, draws: 0, ..*place };
+            return Ok(Left::Inside);
         }
         self.note(state, PathKind::Policy(place.base));
         let decider = Decider::Policy(place.base);
         match self.program.chain(place.base).and_then(|chain| chain.policy) {
             Some(hookwalk_parser::Policy::Drop) => {
-                Err(Turn::End(End::by(Verdict::Dropped, place.hook, decider)))
+                return Err(Turn::End(End::by(Verdict::Dropped, place.hook, decider)));
             }
-            Some(hookwalk_parser::Policy::Accept) => self.accepted(state, place, decider),
-            None => {
-                self.note_missing(state, Missing::Policy(place.base));
-                self.accepted(state, place, decider)
-            }
+            Some(hookwalk_parser::Policy::Accept) => {}
+            None => self.note_missing(state, Missing::Policy(place.base)),
         }
+        self.accepted(state, *place, decider)
     }
 }

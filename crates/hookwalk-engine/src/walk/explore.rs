@@ -1,6 +1,9 @@
+use hookwalk_parser::extensions::StatisticProbability;
+
 use super::Limits;
 use super::later::Later;
 use super::way::{End, Turn, Way};
+use crate::probability::Probability;
 use crate::program::RuleId;
 use crate::state::QuestionId;
 use crate::state::{At, State};
@@ -10,11 +13,8 @@ use crate::state::{At, State};
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     /// In the order they were come to, which is that of outcomes.
-    pub(super) ends: Vec<(State, End)>,
-    /// The nodes of the ends.
-    pub(super) end_nodes: Vec<NodeId>,
-    /// States that are still to be followed.
-    pending: Vec<(NodeId, State)>,
+    pub(super) ends: Vec<Ended>,
+    pending: Vec<Pending>,
     /// Whether a question was asked.
     pub(super) asks: bool,
 }
@@ -22,72 +22,54 @@ pub(super) struct Tree {
 /// The index of a node.
 pub(super) type NodeId = usize;
 
+/// The index of an end.
+pub(super) type EndId = usize;
+
 #[derive(Debug)]
 pub(super) enum Node {
     /// Not followed yet.
     Open,
-    /// The index of the end.
-    End(usize),
+    End(EndId),
     /// A draw; a side that cannot come up is not there.
     Draw {
-        numerator: u32,
         yes: Option<NodeId>,
         no: Option<NodeId>,
     },
-    /// A hash picks one of several, each by its share of 2^32.
-    Choose(Vec<(u64, NodeId)>),
+    /// A hash picks one of several.
+    Choose(Vec<NodeId>),
     Ask {
         question: QuestionId,
         asked_by: Option<RuleId>,
+        /// Whether chance has had its part before.
+        below_draw: bool,
         yes: NodeId,
         no: NodeId,
     },
 }
 
+/// A state where its way ends, and how likely it comes there.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) state: State,
+    pub(crate) end: End,
+    pub(crate) probability: Probability,
+}
+
+/// A state that is still to be followed, from its node on.
+#[derive(Debug)]
+struct Pending {
+    node: NodeId,
+    state: State,
+    probability: Probability,
+}
+
 /// Follows every fork, the draw that succeeds and the answer yes first; false when a limit is reached.
 pub(super) fn explore(way: &mut Way<'_>, tree: &mut Tree, limits: Limits) -> bool {
     tree.clear();
-    tree.add(way.start());
-    while let Some((at, mut state)) = tree.pending.pop() {
-        if tree.nodes.len() > limits.states {
+    tree.wait(way.start(), Probability::ONE);
+    while let Some(pending) = tree.pending.pop() {
+        if !tree.follow(way, pending, limits) {
             return false;
-        }
-        let node = match way.advance(&mut state) {
-            Turn::End(end) => match way.later(&state, &end) {
-                Later::Nothing => tree.end(at, state, end),
-                Later::Packet(next) => {
-                    tree.pending.push((at, next));
-                    continue;
-                }
-                Later::Unknown(end) => tree.end(at, state, end),
-            },
-            Turn::Draw { numerator, yes, no } => {
-                let certain = hookwalk_parser::extensions::StatisticProbability::DENOMINATOR;
-                let mut branch = |place| tree.add(State { at: At::Rule(place), ..state });
-                let no = (numerator < certain).then(|| branch(no));
-                let yes = (numerator > 0).then(|| branch(yes));
-                Node::Draw { numerator, yes, no }
-            }
-            Turn::Choose(ways) => {
-                // The first is followed first.
-                let rest: Vec<_> = ways.into_iter().rev().collect();
-                let mut ways: Vec<_> =
-                    rest.into_iter().map(|(share, state)| (share, tree.add(state))).collect();
-                ways.reverse();
-                Node::Choose(ways)
-            }
-            Turn::Ask { question, asked_by } => {
-                tree.asks = true;
-                let [no, yes] = [false, true].map(|is| {
-                    let state = way.assuming(&state, question, is);
-                    tree.add(state)
-                });
-                Node::Ask { question, asked_by, yes, no }
-            }
-            Turn::Exhausted | Turn::Call { .. } | Turn::Returned => return false,
-        };
-        if let Some(place) = tree.nodes.get_mut(at) {
-            *place = node;
         }
     }
     true
@@ -97,29 +79,76 @@ impl Tree {
     fn clear(&mut self) {
         self.nodes.clear();
         self.ends.clear();
-        self.end_nodes.clear();
         self.pending.clear();
         self.asks = false;
     }
 
-    fn add(&mut self, state: State) -> NodeId {
-        let id = self.nodes.len();
+    /// Follows a state to its end. Of a fork it goes the first way, and the others wait.
+    fn follow(&mut self, way: &mut Way<'_>, from: Pending, limits: Limits) -> bool {
+        let Pending { node: mut at, mut state, mut probability } = from;
+        loop {
+            if self.nodes.len() > limits.states {
+                return false;
+            }
+            match way.advance(&mut state) {
+                Turn::End(end) => {
+                    let end = match way.later(&state, &end) {
+                        Later::Packet(next) => {
+                            state = next;
+                            continue;
+                        }
+                        Later::Nothing => end,
+                        Later::Unknown(end) => end,
+                    };
+                    self.set(at, Node::End(self.ends.len()));
+                    self.ends.push(Ended { state, end, probability });
+                    return true;
+                }
+                Turn::Draw { numerator, yes, no } => {
+                    let no = (numerator < StatisticProbability::DENOMINATOR).then(|| {
+                        self.wait(State { at: At::Rule(no), ..state }, probability.draw_complement(numerator))
+                    });
+                    let next = (numerator > 0).then(|| self.open());
+                    self.set(at, Node::Draw { yes: next, no });
+                    let Some(next) = next else { return true };
+                    (at, state.at, probability) = (next, At::Rule(yes), probability.draw(numerator));
+                }
+                Turn::Choose(ways) => {
+                    // The first is followed first, and so waits last.
+                    let waiting = ways.into_iter().rev();
+                    let mut ways: Vec<NodeId> =
+                        waiting.map(|(share, state)| self.wait(state, probability.share(share))).collect();
+                    ways.reverse();
+                    self.set(at, Node::Choose(ways));
+                    return true;
+                }
+                Turn::Ask { question, asked_by } => {
+                    self.asks = true;
+                    let no = self.wait(way.assuming(&state, question, false), probability.clone());
+                    let yes = self.open();
+                    let below_draw = probability.draws() > 0;
+                    self.set(at, Node::Ask { question, asked_by, below_draw, yes, no });
+                    (at, state) = (yes, way.assuming(&state, question, true));
+                }
+                Turn::Exhausted | Turn::Call { .. } | Turn::Returned => return false,
+            }
+        }
+    }
+
+    fn open(&mut self) -> NodeId {
         self.nodes.push(Node::Open);
-        self.pending.push((id, state));
-        id
+        self.nodes.len() - 1
     }
 
-    fn end(&mut self, at: NodeId, state: State, end: End) -> Node {
-        self.ends.push((state, end));
-        self.end_nodes.push(at);
-        Node::End(self.ends.len() - 1)
+    fn wait(&mut self, state: State, probability: Probability) -> NodeId {
+        let node = self.open();
+        self.pending.push(Pending { node, state, probability });
+        node
     }
 
-    /// The end that a node is.
-    pub(super) fn end_of(&self, node: NodeId) -> Option<&(State, End)> {
-        match self.nodes.get(node) {
-            Some(Node::End(end)) => self.ends.get(*end),
-            _ => None,
+    fn set(&mut self, at: NodeId, node: Node) {
+        if let Some(place) = self.nodes.get_mut(at) {
+            *place = node;
         }
     }
 }

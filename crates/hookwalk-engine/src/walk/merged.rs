@@ -11,6 +11,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::Limits;
+use super::explore::Ended;
 use super::later::Later;
 use super::way::{End, Turn, Way};
 use crate::probability::Probability;
@@ -22,7 +23,7 @@ use crate::state::{At, InChain, Interface, State};
 /// One way in which the unknown can turn out, and the ends under it.
 pub(super) struct World {
     pub(super) assume: Vec<(QuestionId, bool, Option<RuleId>)>,
-    pub(super) ends: Vec<(State, End, Probability)>,
+    pub(super) ends: Vec<Ended>,
 }
 
 /// Cases are no use to anybody past some number.
@@ -82,6 +83,13 @@ enum Exit {
     Ended(State, End),
 }
 
+impl Exit {
+    /// At an end it no longer counts from where the state last set out.
+    fn ended(state: State, end: End) -> Exit {
+        Exit::Ended(State { at: At::Done, ..state }, end)
+    }
+}
+
 /// A chain, or the whole way, while its states are walked on.
 struct Frame {
     entered_by: State,
@@ -93,7 +101,7 @@ struct Frame {
 type Question = (QuestionId, Option<RuleId>);
 
 impl Merged<'_, '_> {
-    fn run(&mut self, facts: List) -> Result<Vec<(State, End, Probability)>, Question> {
+    fn run(&mut self, facts: List) -> Result<Vec<Ended>, Question> {
         let start = State { facts, ..self.way.start() };
         let mut frames = vec![Frame::new(start)];
         while let Some(frame) = frames.last_mut() {
@@ -114,9 +122,9 @@ impl Merged<'_, '_> {
             let mut moved = state;
             match self.way.advance(&mut moved) {
                 Turn::End(end) => match self.way.later(&moved, &end) {
-                    Later::Nothing => frame.exit(Exit::Ended(moved, end), weight),
+                    Later::Nothing => frame.exit(Exit::ended(moved, end), weight),
                     Later::Packet(next) => frame.add(next, weight),
-                    Later::Unknown(end) => frame.exit(Exit::Ended(moved, end), weight),
+                    Later::Unknown(end) => frame.exit(Exit::ended(moved, end), weight),
                 },
                 Turn::Returned => frame.exit(Exit::Returned(State { at: At::Done, ..moved }), weight),
                 Turn::Draw { numerator, yes, no } => {
@@ -185,17 +193,17 @@ impl Frame {
         Some((state, weight))
     }
 
-    fn ends(self) -> Vec<(State, End, Probability)> {
+    fn ends(self) -> Vec<Ended> {
         let mut ends: Vec<_> = self
             .exits
             .into_iter()
-            .filter_map(|(exit, weight)| match exit {
-                Exit::Ended(state, end) => Some((state, end, weight)),
+            .filter_map(|(exit, probability)| match exit {
+                Exit::Ended(state, end) => Some(Ended { state, end, probability }),
                 Exit::Returned(_) => None,
             })
             .collect();
         // A map has no order; addresses and ports give one that does not change from run to run.
-        ends.sort_by_key(|(state, end, _)| {
+        ends.sort_by_key(|Ended { state, end, .. }| {
             (state.dst, state.dport, state.src, state.mark, end.verdict as u8, format!("{end:?}"))
         });
         ends

@@ -1,6 +1,6 @@
 //! Walks a packet: every outcome of every case.
 //!
-//! [`way`] moves one state on until it ends or forks, through a [`chain`] rule by rule; [`explore`] follows all forks and keeps them as
+//! [`way`] moves one state on until it ends or forks, through the rules of a [`chain`], which [`judge`] looks at where conditions do not tell, or by a [`passage`] known from before; [`explore`] follows all forks and keeps them as
 //! a tree; [`merged`] takes over where that tree would grow past its limit; [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
 
 mod after;
@@ -8,8 +8,10 @@ mod cases;
 mod chain;
 mod choose;
 mod explore;
+mod judge;
 mod later;
 mod merged;
+mod passage;
 mod report;
 mod routing;
 mod source;
@@ -18,12 +20,14 @@ mod tracking;
 mod way;
 
 pub(crate) use after::{After, Tracked};
-use cases::{CaseNodes, Weights};
+use cases::CaseNodes;
+pub(crate) use explore::Ended;
 use explore::Tree;
 use merged::World;
+use passage::Passages;
 use std::mem::take;
 use way::Missing;
-pub(crate) use way::{End, PathStep, Way};
+pub(crate) use way::{PathStep, Way};
 
 use hookwalk_parser::Dump;
 
@@ -31,9 +35,8 @@ use crate::host::{ConnectionTable, Host};
 use crate::index::Index;
 use crate::outcome::Walk;
 use crate::packet::{Packet, PacketState};
-use crate::probability::Probability;
-use crate::program::{Program, RuleId};
-use crate::state::{Connection, Facts, Granted, GrantedSet, List, Lists, Memory, Past, State};
+use crate::program::{Looks, Program, RuleId};
+use crate::state::{Connection, Facts, Granted, GrantedSet, List, Lists, Memory, Past};
 
 /// How much of a walk is followed. Rulesets that people run stay far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +113,9 @@ pub(crate) struct Scratch {
     rules: Lists<RuleId>,
     missing: Lists<Missing>,
     calls: Lists<RuleId>,
+    /// Kept from packet to packet.
+    passages: Passages,
     tree: Tree,
-    weights: Weights,
 }
 
 impl Scratch {
@@ -131,7 +135,6 @@ impl Scratch {
 pub(crate) struct Explored<'e> {
     pub(crate) way: Way<'e>,
     tree: Tree,
-    weights: Weights,
     /// What merged ways came to, when following each apart reached a limit.
     merged: Option<Vec<World>>,
 }
@@ -154,8 +157,18 @@ impl<'e> Explored<'e> {
 
     fn new(given: Given<'e>, packet: &'e Packet, limits: Limits, mut scratch: Scratch) -> Self {
         scratch.clear();
-        let Scratch { mut packets, connections, facts, memory, path, rules, missing, calls, .. } = scratch;
-        let (mut tree, mut weights) = (scratch.tree, scratch.weights);
+        let Scratch {
+            mut packets,
+            connections,
+            facts,
+            memory,
+            path,
+            rules,
+            missing,
+            calls,
+            passages,
+            mut tree,
+        } = scratch;
         packets.push(*packet);
         let Given { dumps, host, program, index, table, past } = given;
         let mut way = Way {
@@ -185,6 +198,8 @@ impl<'e> Explored<'e> {
             granted: GrantedSet::default(),
             budget: limits.rules,
             merging: false,
+            passages,
+            looks: Looks::default(),
             called: List::EMPTY,
         };
         if program.family_taken_for_granted {
@@ -195,33 +210,26 @@ impl<'e> Explored<'e> {
             way.known = way.facts.assume(way.known, question, *is);
         }
         way.called = way.calls.push(List::EMPTY, RuleId(0));
-        let merged = if explore::explore(&mut way, &mut tree, limits) {
-            weights.weigh(&tree);
-            None
-        } else {
-            Some(merged::explore(&mut way, limits))
-        };
-        Explored { way, tree, weights, merged }
+        let followed = explore::explore(&mut way, &mut tree, limits);
+        let merged = (!followed).then(|| merged::explore(&mut way, limits));
+        Explored { way, tree, merged }
     }
 
     /// The ends with their probabilities, where nothing was asked and nothing merged.
-    pub(crate) fn certain(&self) -> Option<impl ExactSizeIterator<Item = (&State, &End, &Probability)>> {
-        if self.merged.is_some() || self.tree.asks {
-            return None;
-        }
-        let ends = self.tree.ends.iter().zip(&self.tree.end_nodes);
-        Some(ends.map(|((state, end), node)| (state, end, self.weights.of(*node))))
+    pub(crate) fn certain(&self) -> Option<&[Ended]> {
+        let is_certain = self.merged.is_none() && !self.tree.asks;
+        is_certain.then_some(&self.tree.ends)
     }
 
     pub(crate) fn report(&self) -> Walk {
         match &self.merged {
-            None => report::walk(&self.way, &self.tree, &self.cases(), &self.weights),
+            None => report::walk(&self.way, &self.tree, &self.cases()),
             Some(worlds) => report::merged_walk(&self.way, worlds),
         }
     }
 
     fn cases(&self) -> Vec<CaseNodes> {
-        cases::cases(&self.way, &self.tree, &self.weights)
+        cases::cases(&self.way, &self.tree)
     }
 
     /// What an outcome of the first case leaves behind.
@@ -232,12 +240,12 @@ impl<'e> Explored<'e> {
                 let cases = self.cases();
                 let case = cases.first()?;
                 let leaf = case.leaves.iter().rev().nth(outcome)?;
-                let (state, end) = self.tree.end_of(leaf.node)?;
+                let Ended { state, end, .. } = self.tree.ends.get(leaf.end)?;
                 Some(way.after(state, end, case.assume.iter().chain(&leaf.assume)))
             }
             Some(worlds) => {
                 let world = worlds.first()?;
-                let (state, end, _) = world.ends.get(outcome)?;
+                let Ended { state, end, .. } = world.ends.get(outcome)?;
                 Some(way.after(state, end, world.assume.iter()))
             }
         }
@@ -255,8 +263,8 @@ impl<'e> Explored<'e> {
             rules: take(&mut way.rules),
             missing: take(&mut way.missing),
             calls: take(&mut way.calls),
+            passages: take(&mut way.passages),
             tree: take(&mut self.tree),
-            weights: take(&mut self.weights),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use hookwalk_parser::types::Text;
 
-use super::cases::{CaseNodes, Leaf, Weights, certain_and_maybe};
-use super::explore::Tree;
+use super::cases::{CaseNodes, Leaf, certain_and_maybe};
+use super::explore::{Ended, Tree};
 use super::merged::World;
-use super::way::{End, Missing, PathKind, PathStep, Way};
+use super::way::{Missing, PathKind, PathStep, Way};
 use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk, WalkStep};
 use crate::probability::Probability;
 use crate::program::{ChainId, RuleId};
@@ -13,10 +13,10 @@ use crate::question::Question;
 use crate::state::QuestionId;
 use crate::state::{Decider, Interface, State};
 
-pub(super) fn walk(way: &Way<'_>, tree: &Tree, cases: &[CaseNodes], weights: &Weights) -> Walk {
+pub(super) fn walk(way: &Way<'_>, tree: &Tree, cases: &[CaseNodes]) -> Walk {
     let case = |case: &CaseNodes| Case {
         assume: way.assumptions(&case.assume),
-        outcomes: case.leaves.iter().rev().filter_map(|leaf| way.outcome(tree, weights, leaf)).collect(),
+        outcomes: case.leaves.iter().rev().filter_map(|leaf| way.outcome(tree, leaf)).collect(),
         unexplored: Probability::ZERO,
     };
     let cases = cases.iter().map(case).collect();
@@ -26,11 +26,9 @@ pub(super) fn walk(way: &Way<'_>, tree: &Tree, cases: &[CaseNodes], weights: &We
 /// The walk of merged ways: no rules are told, and what was given up is unexplored.
 pub(super) fn merged_walk(way: &Way<'_>, worlds: &[World]) -> Walk {
     let case = |world: &World| {
-        let told = world.ends.iter().fold(Probability::ZERO, |sum, (_, _, weight)| sum.plus(weight));
-        let outcomes = world.ends.iter().map(|(state, end, weight)| Outcome {
-            matched_rules: None,
-            ..way.outcome_at(state, end, weight.clone())
-        });
+        let told = world.ends.iter().fold(Probability::ZERO, |sum, ended| sum.plus(&ended.probability));
+        let outcomes =
+            world.ends.iter().map(|ended| Outcome { matched_rules: None, ..way.outcome_at(ended) });
         Case {
             assume: way.assumptions(&world.assume),
             outcomes: outcomes.collect(),
@@ -54,19 +52,14 @@ impl Way<'_> {
             .collect()
     }
 
-    fn outcome(&self, tree: &Tree, weights: &Weights, leaf: &Leaf) -> Option<Outcome> {
-        let (state, end) = tree.end_of(leaf.node)?;
+    fn outcome(&self, tree: &Tree, leaf: &Leaf) -> Option<Outcome> {
+        let ended = tree.ends.get(leaf.end)?;
         let (certain, maybe) = certain_and_maybe(self, tree, leaf);
-        let decided_alike = leaf.alike.iter().all(|node| match tree.end_of(*node) {
-            Some((_, other)) => other.decided_by == end.decided_by,
-            None => true,
-        });
-        let mut outcome = self.outcome_at(state, end, weights.of(leaf.node).clone());
-        for node in &leaf.alike {
-            if let Some((other, _)) = tree.end_of(*node) {
-                let lacks = self.not_in_dump(other);
-                outcome.not_in_dump.extend(lacks);
-            }
+        let alike = || leaf.alike.iter().filter_map(|end| tree.ends.get(*end));
+        let decided_alike = alike().all(|other| other.end.decided_by == ended.end.decided_by);
+        let mut outcome = self.outcome_at(ended);
+        for other in alike() {
+            outcome.not_in_dump.extend(self.not_in_dump(&other.state));
         }
         outcome.not_in_dump = in_order_once(outcome.not_in_dump);
         Some(Outcome {
@@ -86,11 +79,12 @@ impl Way<'_> {
     }
 
     /// What a state at its end tells, apart from the rules on its way.
-    fn outcome_at(&self, state: &State, end: &End, probability: Probability) -> Outcome {
+    fn outcome_at(&self, ended: &Ended) -> Outcome {
+        let Ended { state, end, probability } = ended;
         let not_in_dump = self.not_in_dump(state);
         let verdict = if not_in_dump.is_empty() { end.verdict } else { Verdict::Unknown };
         Outcome {
-            probability,
+            probability: probability.clone(),
             assume: Vec::new(),
             verdict,
             place: end.place,

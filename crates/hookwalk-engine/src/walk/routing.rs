@@ -26,6 +26,7 @@ enum NextHopError {
 
 impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
+    #[inline(never)]
     pub(super) fn route_in(&mut self, state: &mut State) -> Move {
         let in_interface = match state.in_interface {
             Interface::Known(name) => name,
@@ -114,6 +115,7 @@ impl Way<'_> {
     }
 
     /// Before OUTPUT: a packet without a route is not made at all.
+    #[inline(never)]
     pub(super) fn route_out(&mut self, state: &mut State) -> Move {
         match self.choose_for_sent(state)? {
             // A process that has bound to 127.0.0.1 can only talk to this node (`__mkroute_output`).
@@ -130,6 +132,7 @@ impl Way<'_> {
     }
 
     /// mangle OUTPUT marks choose a route again (kernel: `net/ipv4/netfilter/iptable_mangle.c`).
+    #[inline(never)]
     pub(super) fn reroute_mark(&mut self, state: &mut State) -> Move {
         if state.mark != state.mark_at_table || state.dst != self.packet_of(state).dst {
             let chosen = self.reroute(state)?;
@@ -141,6 +144,7 @@ impl Way<'_> {
 
     /// A destination that nat OUTPUT rewrote chooses a route again; `-o` of filter OUTPUT still sees
     /// the old one.
+    #[inline(never)]
     pub(super) fn reroute_dnat(&mut self, state: &mut State) -> Move {
         if state.dst != self.packet_of(state).dst {
             state.route = Some(self.reroute(state)?);

@@ -15,6 +15,7 @@ use crate::state::{At, Connection, ConnectionId, Granted, State};
 type Found = Option<(usize, Direction)>;
 
 impl Way<'_> {
+    #[inline(never)]
     pub(super) fn track(&mut self, state: &mut State, hook: Hook) -> Move {
         let at = At::Table(hook, TableName::Mangle);
         if state.tracked || state.connection.is_some() {

@@ -17,11 +17,12 @@
 
 use hookwalk_parser::Dump;
 
+use super::passage::Passages;
 use crate::host::{ConnectionTable, Host};
 use crate::index::Index;
 use crate::outcome::{Place, Verdict};
 use crate::packet::{InterfaceName, Packet, PacketState};
-use crate::program::{ChainId, Entry, Hook, Program, RuleId, TableName};
+use crate::program::{ChainId, Entry, Hook, Looks, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
     At, Chosen, Connection, Decider, Facts, GrantedSet, InChain, Interface, List, Lists, Memory, PacketId,
@@ -61,6 +62,9 @@ pub(crate) struct Way<'e> {
     /// Whether equal states become one: then no path is kept, and chains are walked apart from their
     /// callers.
     pub(crate) merging: bool,
+    pub(crate) passages: Passages,
+    /// What the rules of a table have looked at so far.
+    pub(crate) looks: Looks,
     /// When merging: the stack of every chain that was called, whoever called it.
     pub(crate) called: List,
 }
@@ -226,7 +230,7 @@ impl Way<'_> {
         loop {
             let moved = match state.at {
                 At::Table(hook, table) => self.enter(state, hook, table),
-                At::Rule(place) => self.rule(state, place),
+                At::Rule(place) => self.rules(state, place),
                 At::Receive => Self::receive(state),
                 At::Track(hook) => self.track(state, hook),
                 At::RouteIn => self.route_in(state),
@@ -257,32 +261,31 @@ impl Way<'_> {
                 return Ok(());
             }
         }
-        let mut chains = [None, None];
-        for (entry, chain) in self.program.entries(table, hook).into_iter().zip(&mut chains) {
-            match entry {
-                Entry::Empty => {}
-                Entry::Chain(base) => *chain = Some(base),
-                Entry::NotInDump => {
-                    let missing = if self.program.has_table(table) {
-                        Missing::Chain(table, hook)
-                    } else {
-                        Missing::Table(table)
-                    };
-                    self.note_missing(state, missing);
-                }
-            }
-        }
-        let (first, second) = match chains {
-            [Some(legacy), Some(nft)] if self.legacy_runs_first(state, table)? => (legacy, Some(nft)),
-            [Some(legacy), Some(nft)] => (nft, Some(legacy)),
-            [Some(only), None] | [None, Some(only)] => (only, None),
-            [None, None] => {
+        let (first, second) = match self.program.entries(table, hook) {
+            [Entry::Empty, Entry::Empty] => {
                 self.behind(state, hook, table);
                 return Ok(());
             }
+            [Entry::Chain(only), Entry::Empty] | [Entry::Empty, Entry::Chain(only)] => (only, None),
+            [Entry::Chain(legacy), Entry::Chain(nft)] if self.legacy_runs_first(state, table)? => {
+                (legacy, Some(nft))
+            }
+            [Entry::Chain(legacy), Entry::Chain(nft)] => (nft, Some(legacy)),
+            entries => {
+                let has_table = self.program.has_table(table);
+                let missing = if has_table { Missing::Chain(table, hook) } else { Missing::Table(table) };
+                self.note_missing(state, missing);
+                match entries {
+                    [Entry::Chain(only), _] | [_, Entry::Chain(only)] => (only, None),
+                    _ => {
+                        self.behind(state, hook, table);
+                        return Ok(());
+                    }
+                }
+            }
         };
         state.other_backend = second;
-        self.enter_chain(state, hook, first)
+        self.pass(state, hook, first)
     }
 
     /// At equal priority the table registered last runs first, and no dump tells which was.
@@ -295,13 +298,15 @@ impl Way<'_> {
         }
     }
 
-    pub(super) fn enter_chain(&self, state: &mut State, hook: Hook, base: ChainId) -> Move {
-        let Some(chain) = self.program.chain(base) else { return Err(Turn::Exhausted) };
-        let place = InChain { hook, base, chain: base, rule: chain.first, stack: List::EMPTY, draws: 0 };
-        state.at = At::Rule(place);
-        Ok(())
+    /// Before the first rule of a chain, on the way through a built-in one.
+    pub(super) fn first_of(&self, hook: Hook, base: ChainId, chain: ChainId) -> Result<InChain, Turn> {
+        let Some(first) = self.program.chain(chain).map(|chain| chain.first) else {
+            return Err(Turn::Exhausted);
+        };
+        Ok(InChain { hook, base, chain, rule: first, stack: List::EMPTY, draws: 0 })
     }
 
+    #[inline]
     pub(super) fn note(&mut self, state: &mut State, kind: PathKind) {
         if !self.merging {
             state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
@@ -314,11 +319,32 @@ impl Way<'_> {
         }
     }
 
-    /// Where a packet goes that a table lets pass.
+    /// Where a packet goes that a table lets pass: behind all tables that have no rules.
     pub(super) fn behind(&self, state: &mut State, hook: Hook, table: TableName) {
+        let (mut hook, mut table) = (hook, table);
+        loop {
+            state.at = self.next_stop(hook, table);
+            let At::Table(next_hook, next_table) = state.at else { return };
+            (hook, table) = (next_hook, next_table);
+            // What `-o` sees changes with the route, but not before POSTROUTING for what OUTPUT rerouted.
+            if state.at == At::Table(Hook::Postrouting, TableName::Mangle)
+                && let Some(route) = state.route
+            {
+                state.out = route.out;
+            }
+            // nat rewrites later packets without any rule.
+            if table == TableName::Nat || self.program.entries(table, hook) != [Entry::Empty, Entry::Empty] {
+                return;
+            }
+            state.mark_at_table = state.mark;
+        }
+    }
+
+    /// What follows a table at a hook.
+    fn next_stop(&self, hook: Hook, table: TableName) -> At {
         use Hook::{Forward, Input, Output, Postrouting, Prerouting};
         use TableName::{Filter, Mangle, Nat, Raw, Security};
-        let at = match (hook, table) {
+        match (hook, table) {
             (Prerouting | Output, Raw) => At::Track(hook),
             (Prerouting, Mangle) => At::Table(Prerouting, Nat),
             (Prerouting, _) => At::RouteIn,
@@ -337,13 +363,6 @@ impl Way<'_> {
             (Forward | Output, Security) => At::Table(Postrouting, Mangle),
             (Postrouting, Mangle) => At::Table(Postrouting, Nat),
             _ => At::Done,
-        };
-        state.at = at;
-        // What `-o` sees changes with the route, but not before POSTROUTING for what OUTPUT rerouted.
-        if at == At::Table(Postrouting, Mangle)
-            && let Some(route) = state.route
-        {
-            state.out = route.out;
         }
     }
 
