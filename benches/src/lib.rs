@@ -1,5 +1,7 @@
 //! Dumps shaped like kube-proxy's, of any size, for benches.
 
+pub mod shapes;
+
 use std::fmt::Write;
 
 use hookwalk::{CompactWalk, Dump, Engine, Host, Packet};

@@ -82,6 +82,18 @@ impl Ranges {
         Ranges::new(types.map(|kind| (kind as u32, kind as u32)))
     }
 
+    /// The ranges, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.0.iter().copied()
+    }
+
+    /// The ranges of all other numbers, in order.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = (u32, u32)> {
+        let firsts = std::iter::once(Some(0)).chain(self.0.iter().map(|(_, last)| last.checked_add(1)));
+        let lasts = self.0.iter().map(|(first, _)| first.checked_sub(1)).chain([Some(u32::MAX)]);
+        firsts.zip(lasts).filter_map(|(first, last)| first.zip(last)).filter(|(first, last)| first <= last)
+    }
+
     pub(crate) fn contains(&self, number: u32) -> bool {
         self.0.iter().any(|&(first, last)| first <= number && number <= last)
     }
@@ -187,7 +199,8 @@ fn covers(wide: &InterfacePattern, narrow: &InterfacePattern) -> bool {
 }
 
 impl Field {
-    fn domain(self) -> Ranges {
+    /// What it can be at all.
+    pub(crate) fn domain(self) -> Ranges {
         Ranges(vec![match self {
             Field::SourcePort | Field::DestinationPort | Field::IcmpTypeAndCode => (0, 0xffff),
             Field::DrawnPort { .. } => (1, 0xffff),

@@ -73,6 +73,18 @@ fn condition(choices: &mut Choices<'_>, v6: bool) -> String {
     }
 }
 
+/// Conditions on mark, protocol, interfaces and what connection tracking says.
+const LITTLE: &[&str] = &[
+    "",
+    " -p tcp",
+    " ! -p udp -m mark ! --mark 0x1/0x3",
+    " -m mark --mark 0x2/0xffffffff",
+    " -i eth+",
+    " ! -o eth0",
+    " -m conntrack --ctstate NEW,DNAT",
+    " -m conntrack ! --ctstate RELATED,ESTABLISHED",
+];
+
 /// What is legal in nat PREROUTING, where every chain of a ruleset hangs.
 fn target(choices: &mut Choices<'_>, chain: u8, chains: u8, v6: bool) -> String {
     let number = choices.below(3);
@@ -113,8 +125,10 @@ fn ruleset(choices: &mut Choices<'_>, v6: bool) -> String {
         }
     }
     text += "COMMIT\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n";
+    // Tables that look at little are taken by a way of their own.
+    let looks_at_little = choices.below(2) == 1;
     for _ in 0..choices.below(30) {
-        let condition = condition(choices, v6);
+        let condition = if looks_at_little { choices.of(LITTLE).to_owned() } else { condition(choices, v6) };
         let _ = writeln!(text, "-A FORWARD{condition}{}", choices.of(&[" -j ACCEPT", " -j DROP", ""]));
     }
     text + "COMMIT\n"

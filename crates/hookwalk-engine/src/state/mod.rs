@@ -6,6 +6,7 @@ mod facts;
 mod granted;
 mod lists;
 mod memory;
+mod numbers;
 mod past;
 mod recent;
 mod view;

@@ -5,39 +5,49 @@
 //! are put together so that each answer to it is in some case, not so that each answer meets each
 //! answer to every other one, which would double the cases with every endpoint.
 
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use super::Limits;
 use super::explore::{EndId, Ended, Node, NodeId, Tree};
 use super::way::{PathStep, Way};
 use crate::program::RuleId;
 use crate::state::QuestionId;
 
+/// More cases than this are no use to anybody.
+const MOST_CASES: usize = 256;
+
+/// For each state that a walk may have, how often cases may be compared while they are put together.
+const COMPARISONS: usize = 64;
+
+/// An answer, and the rule that asked.
+pub(super) type Answered = (QuestionId, bool, Option<RuleId>);
+
 /// One case, its outcomes newest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CaseNodes {
-    /// Answers before any draw.
-    pub(super) assume: Vec<(QuestionId, bool, Option<RuleId>)>,
+    /// Answers before any draw, newest first.
+    pub(super) assume: Vec<Answered>,
     pub(super) leaves: Vec<Leaf>,
-    /// Every answer of the case, before and behind draws.
+    /// Every answer of the case, before and behind draws, sorted.
     answers: Vec<(QuestionId, bool)>,
 }
 
-/// An end of the tree as an outcome of one case.
+/// Ends of the tree as an outcome of one case.
 #[derive(Clone, Debug)]
 pub(super) struct Leaf {
-    pub(super) end: EndId,
-    /// Answers behind a draw.
-    pub(super) assume: Vec<(QuestionId, bool, Option<RuleId>)>,
-    /// Ends that another answer would have led to, with the same result.
-    pub(super) alike: Vec<EndId>,
+    /// The end that is told, then those that other answers would have led to, with the same result.
+    pub(super) ends: VecDeque<EndId>,
+    /// Answers behind a draw, newest first.
+    pub(super) assume: Vec<Answered>,
 }
 
-/// The cases of a tree.
-pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> Vec<CaseNodes> {
-    if !tree.asks {
-        let leaves = (0..tree.ends.len()).rev().map(Leaf::of).collect();
-        return vec![CaseNodes { leaves, ..CaseNodes::default() }];
-    }
+/// The cases of a tree; none where they are too many.
+pub(super) fn cases(way: &Way<'_>, tree: &Tree, limits: Limits) -> Option<Vec<CaseNodes>> {
     let mut of: Vec<Vec<CaseNodes>> = Vec::new();
     of.resize_with(tree.nodes.len(), Vec::new);
+    let mut left = limits.states.saturating_mul(COMPARISONS);
     // What follows from a fork stands behind it, so that going backwards meets it first.
     for (at, node) in tree.nodes.iter().enumerate().rev() {
         let mut take = |node: Option<NodeId>| {
@@ -48,54 +58,62 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree) -> Vec<CaseNodes> {
             &Node::End(end) => vec![CaseNodes { leaves: vec![Leaf::of(end)], ..CaseNodes::default() }],
             &Node::Draw { yes, no } => {
                 let (yes, no) = (take(yes), take(no));
-                join(way, yes, no)
+                join(way, yes, no, &mut left)?
             }
             Node::Choose(ways) => {
-                let last = Vec::new();
-                ways.iter().rev().fold(last, |rest, &node| join(way, take(Some(node)), rest))
+                let mut rest = Vec::new();
+                for &node in ways.iter().rev() {
+                    rest = join(way, take(Some(node)), rest, &mut left)?;
+                }
+                rest
             }
             &Node::Ask { question, asked_by, below_draw, yes, no } => {
                 let (yes, no) = (take(Some(yes)), take(Some(no)));
-                match merged(tree, &yes, &no) {
-                    Some(merged) => merged,
-                    None => {
-                        let yes =
-                            yes.into_iter().map(|case| case.assuming(question, true, asked_by, below_draw));
-                        let no =
-                            no.into_iter().map(|case| case.assuming(question, false, asked_by, below_draw));
-                        yes.chain(no).collect()
-                    }
+                if are_alike(tree, &yes, &no) {
+                    yes.into_iter().zip(no).map(|(case, other)| case.folded(other)).collect()
+                } else {
+                    let answer = |is| (question, is, asked_by);
+                    let yes = yes.into_iter().map(|case| case.assuming(answer(true), below_draw));
+                    let no = no.into_iter().map(|case| case.assuming(answer(false), below_draw));
+                    yes.chain(no).collect()
                 }
             }
         };
+        let outcomes: usize = cases.iter().map(|case| case.leaves.len()).sum();
+        if cases.len() > MOST_CASES || outcomes > limits.states {
+            return None;
+        }
         if let Some(place) = of.get_mut(at) {
             *place = cases;
         }
     }
-    of.first_mut().map(std::mem::take).unwrap_or_default()
+    of.first_mut().map(std::mem::take)
+}
+
+/// The one case of a tree in which nothing was asked.
+pub(super) fn certain(tree: &Tree) -> Vec<CaseNodes> {
+    let leaves = (0..tree.ends.len()).rev().map(Leaf::of).collect();
+    vec![CaseNodes { leaves, ..CaseNodes::default() }]
 }
 
 impl Leaf {
     fn of(end: EndId) -> Leaf {
-        Leaf { end, assume: Vec::new(), alike: Vec::new() }
+        Leaf { ends: VecDeque::from([end]), assume: Vec::new() }
     }
 }
 
 impl CaseNodes {
-    fn assuming(
-        mut self,
-        question: QuestionId,
-        is: bool,
-        asked_by: Option<RuleId>,
-        below_draw: bool,
-    ) -> CaseNodes {
-        self.answers.push((question, is));
+    fn assuming(mut self, answered: Answered, below_draw: bool) -> CaseNodes {
+        let answer = (answered.0, answered.1);
+        if let Err(place) = self.answers.binary_search(&answer) {
+            self.answers.insert(place, answer);
+        }
         if below_draw {
             for leaf in &mut self.leaves {
-                leaf.assume.insert(0, (question, is, asked_by));
+                leaf.assume.push(answered);
             }
         } else {
-            self.assume.insert(0, (question, is, asked_by));
+            self.assume.push(answered);
         }
         self
     }
@@ -104,86 +122,103 @@ impl CaseNodes {
     /// which is the one that does not match, is never moved.
     fn with(mut self, yes: &CaseNodes) -> CaseNodes {
         self.leaves.extend(yes.leaves.iter().cloned());
-        self.answers.extend(yes.answers.iter().copied());
+        self.answers.extend_from_slice(&yes.answers);
+        self.answers.sort_unstable();
+        self.answers.dedup();
+        self
+    }
+
+    /// The case without a question, when its answer no makes no difference to the outcomes.
+    fn folded(mut self, no: CaseNodes) -> CaseNodes {
+        for (leaf, mut other) in self.leaves.iter_mut().zip(no.leaves) {
+            // The shorter list is moved, so that many questions one behind the other take no longer for that.
+            if leaf.ends.len() < other.ends.len() {
+                leaf.ends.drain(..).rev().for_each(|end| other.ends.push_front(end));
+                leaf.ends = other.ends;
+            } else {
+                leaf.ends.append(&mut other.ends);
+            }
+        }
         self
     }
 }
 
-/// Puts the cases of both sides of a draw together, so that each stands in at least one whole.
-fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>) -> Vec<CaseNodes> {
+/// Puts the cases of both sides of a draw together, so that each stands in at least one whole; none when
+/// that takes more comparisons than are left.
+fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>, left: &mut usize) -> Option<Vec<CaseNodes>> {
     if no.is_empty() {
-        return yes;
+        return Some(yes);
     }
     if yes.is_empty() {
-        return no;
+        return Some(no);
     }
-    let agree = |a: &CaseNodes, b: &CaseNodes| way.facts.agree(&a.answers, &b.answers);
-    let mut used = vec![false; no.len()];
+    let mut agree = |a: &CaseNodes, b: &CaseNodes| {
+        *left = left.checked_sub(1)?;
+        Some(way.facts.agree(&a.answers, &b.answers))
+    };
+    // Most often both sides ask the same.
+    let mut by_answers: FxHashMap<&[(QuestionId, bool)], VecDeque<usize>> = FxHashMap::default();
+    for (n, case) in no.iter().enumerate() {
+        by_answers.entry(&case.answers).or_default().push_back(n);
+    }
+    let mut used = vec![0_usize; no.len()];
     let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(yes.len().max(no.len()));
     for (y, case) in yes.iter().enumerate() {
-        let fits = |unused: bool| {
-            no.iter()
-                .enumerate()
-                .position(|(n, other)| (!unused || used.get(n) == Some(&false)) && agree(case, other))
-        };
-        if let Some(n) = fits(true).or_else(|| fits(false)) {
-            if let Some(used) = used.get_mut(n) {
-                *used = true;
+        let mut found = by_answers.get_mut(case.answers.as_slice()).and_then(|same| {
+            // One of the same answers may have been taken by a case that only agrees with it.
+            same.retain(|n| used.get(*n) == Some(&0));
+            same.pop_front()
+        });
+        let mut agrees = None;
+        for (n, other) in no.iter().enumerate() {
+            if found.is_some() {
+                break;
             }
+            let is_used = used.get(n) != Some(&0);
+            if (!is_used || agrees.is_none()) && agree(case, other)? {
+                if is_used { agrees = Some(n) } else { found = Some(n) }
+            }
+        }
+        if let Some(n) = found.or(agrees) {
             pairs.push((y, n));
+            if let Some(used) = used.get_mut(n) {
+                *used += 1;
+            }
         }
     }
-    for (n, other) in no.iter().enumerate().filter(|(n, _)| used.get(*n) == Some(&false)) {
-        if let Some(y) = yes.iter().position(|case| agree(case, other)) {
-            pairs.push((y, n));
-        }
-    }
-    let mut left = vec![0_usize; no.len()];
-    for &(_, n) in &pairs {
-        if let Some(left) = left.get_mut(n) {
-            *left += 1;
+    for ((n, other), used) in no.iter().enumerate().zip(&mut used).filter(|(_, used)| **used == 0) {
+        for (y, case) in yes.iter().enumerate() {
+            if agree(case, other)? {
+                pairs.push((y, n));
+                *used += 1;
+                break;
+            }
         }
     }
     let mut no: Vec<Option<CaseNodes>> = no.into_iter().map(Some).collect();
-    pairs
-        .into_iter()
-        .filter_map(|(y, n)| {
-            let count = left.get_mut(n)?;
-            *count -= 1;
-            let place = no.get_mut(n)?;
-            // The last use moves the case, so that a long chain of draws is put together in linear time.
-            let case = if *count == 0 { place.take()? } else { place.clone()? };
-            Some(case.with(yes.get(y)?))
-        })
-        .collect()
+    let joined = pairs.into_iter().filter_map(|(y, n)| {
+        let count = used.get_mut(n)?;
+        *count -= 1;
+        let place = no.get_mut(n)?;
+        // The last use moves the case, so that a long chain of draws is put together in linear time.
+        let case = if *count == 0 { place.take()? } else { place.clone()? };
+        Some(case.with(yes.get(y)?))
+    });
+    Some(joined.collect())
 }
 
-/// The cases without the question, when its answer makes no difference to verdict, rewrite or mark.
-fn merged(tree: &Tree, yes: &[CaseNodes], no: &[CaseNodes]) -> Option<Vec<CaseNodes>> {
-    if yes.len() != no.len() {
-        return None;
-    }
+/// Whether the answer to a question makes no difference to verdict, rewrite or mark.
+fn are_alike(tree: &Tree, yes: &[CaseNodes], no: &[CaseNodes]) -> bool {
     let same_leaf = |a: &Leaf, b: &Leaf| {
-        let ends = tree.ends.get(a.end).zip(tree.ends.get(b.end));
-        a.assume == b.assume && ends.is_some_and(|(a, b)| same_result(a, b))
+        let end = |leaf: &Leaf| leaf.ends.front().and_then(|end| tree.ends.get(*end));
+        a.assume == b.assume && end(a).zip(end(b)).is_some_and(|(a, b)| same_result(a, b))
     };
     let same_case = |a: &CaseNodes, b: &CaseNodes| {
         a.assume == b.assume
             && a.leaves.len() == b.leaves.len()
             && a.leaves.iter().zip(&b.leaves).all(|(a, b)| same_leaf(a, b))
     };
-    if !yes.iter().zip(no).all(|(a, b)| same_case(a, b)) {
-        return None;
-    }
-    let merge = |(case, other): (&CaseNodes, &CaseNodes)| {
-        let mut case = case.clone();
-        for (leaf, alike) in case.leaves.iter_mut().zip(&other.leaves) {
-            leaf.alike.push(alike.end);
-            leaf.alike.extend(&alike.alike);
-        }
-        case
-    };
-    Some(yes.iter().zip(no).map(merge).collect())
+    yes.len() == no.len() && yes.iter().zip(no).all(|(a, b)| same_case(a, b))
 }
 
 /// Whether two ends differ in nothing but the rules on the way.
@@ -212,9 +247,10 @@ fn same_result(a: &Ended, b: &Ended) -> bool {
 pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec<PathStep>, Vec<RuleId>) {
     let state_of = |end: EndId| tree.ends.get(end).map(|ended| &ended.state);
     let path_of = |end: EndId| state_of(end).map(|state| way.path.to_vec(state.path)).unwrap_or_default();
-    let mut certain = path_of(leaf.end);
+    let mut ends = leaf.ends.iter().copied();
+    let mut certain = ends.next().map(path_of).unwrap_or_default();
     let mut maybe = Vec::new();
-    for &other in &leaf.alike {
+    for other in ends {
         let others = path_of(other);
         let mut rest = others.as_slice();
         let mut both = Vec::new();
@@ -233,7 +269,7 @@ pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec
         certain = both;
     }
     let mut maybe: Vec<RuleId> = maybe.iter().filter_map(|step| step.rule()).collect();
-    for end in std::iter::once(leaf.end).chain(leaf.alike.iter().copied()) {
+    for &end in &leaf.ends {
         maybe.extend(state_of(end).map(|state| way.rules.to_vec(state.maybe)).unwrap_or_default());
     }
     maybe.sort_unstable();

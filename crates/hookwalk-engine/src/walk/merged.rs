@@ -33,19 +33,26 @@ const MOST_WORLDS: usize = 64;
 /// digits would grow without end.
 const MOST_DRAWS: u32 = 4096;
 
+/// How many times the rules of one walk all worlds together may look at.
+const SHARED_RULES: u64 = 8;
+
 pub(super) fn explore(way: &mut Way<'_>, limits: Limits) -> Vec<World> {
     way.merging = true;
+    let mut rules_left = limits.rules.saturating_mul(SHARED_RULES);
     let mut worlds = Vec::new();
     let mut pending: Vec<Vec<(QuestionId, bool, Option<RuleId>)>> = vec![Vec::new()];
     while let Some(assume) = pending.pop() {
-        way.budget = limits.rules;
+        let budget = limits.rules.min(rules_left);
+        way.budget = budget;
         let mut facts = way.known;
         for &(question, is, _) in &assume {
             facts = way.facts.assume(facts, question, is);
         }
         let open = pending.len() + worlds.len() + 1;
         let mut walk = Merged { way, limits, memo: FxHashMap::default(), keep_asking: open < MOST_WORLDS };
-        match walk.run(facts) {
+        let ran = walk.run(facts);
+        rules_left -= budget - way.budget;
+        match ran {
             Ok(ends) => worlds.push(World { assume, ends }),
             Err((question, asked_by)) => {
                 for is in [false, true] {
@@ -95,6 +102,8 @@ struct Frame {
     entered_by: State,
     /// States by how far they are, so that equal ones meet before they go on.
     todo: BTreeMap<(u16, u32), FxHashMap<State, Probability>>,
+    /// How many places have so many states.
+    widths: BTreeMap<usize, usize>,
     exits: Exits,
 }
 
@@ -113,9 +122,7 @@ impl Merged<'_, '_> {
                 self.memo.insert(frame.entered_by, Rc::new(frame.exits));
                 continue;
             };
-            let states = self.memo.len()
-                + frame.exits.len()
-                + frame.todo.values().map(FxHashMap::len).max().unwrap_or(0);
+            let states = self.memo.len() + frame.exits.len() + frame.width();
             if weight.draws() > MOST_DRAWS || states > (self.limits.states / MERGED_SHARE).max(LEAST_MERGED) {
                 continue;
             }
@@ -168,14 +175,19 @@ impl Merged<'_, '_> {
 
 impl Frame {
     fn new(entered_by: State) -> Self {
-        let mut frame = Frame { entered_by, todo: BTreeMap::new(), exits: Exits::default() };
+        let (todo, widths) = (BTreeMap::new(), BTreeMap::new());
+        let mut frame = Frame { entered_by, todo, widths, exits: Exits::default() };
         frame.add(entered_by, Probability::ONE);
         frame
     }
 
     fn add(&mut self, state: State, weight: Probability) {
         if !weight.is_zero() {
-            sum(self.todo.entry(progress(&state)).or_default(), state, weight);
+            let there = self.todo.entry(progress(&state)).or_default();
+            let before = there.len();
+            sum(there, state, weight);
+            let after = there.len();
+            self.widen(before, after);
         }
     }
 
@@ -187,10 +199,33 @@ impl Frame {
         let mut first = self.todo.first_entry()?;
         let state = *first.get().keys().next()?;
         let weight = first.get_mut().remove(&state)?;
-        if first.get().is_empty() {
+        let left = first.get().len();
+        if left == 0 {
             first.remove();
         }
+        self.widen(left + 1, left);
         Some((state, weight))
+    }
+
+    /// How many states stand at one place at most.
+    fn width(&self) -> usize {
+        self.widths.last_key_value().map_or(0, |(width, _)| *width)
+    }
+
+    /// Notes that a place has more or fewer states than before.
+    fn widen(&mut self, before: usize, after: usize) {
+        if before == after {
+            return;
+        }
+        if let Some(places) = self.widths.get_mut(&before) {
+            *places -= 1;
+            if *places == 0 {
+                self.widths.remove(&before);
+            }
+        }
+        if after > 0 {
+            *self.widths.entry(after).or_default() += 1;
+        }
     }
 
     fn ends(self) -> Vec<Ended> {

@@ -135,8 +135,17 @@ impl Scratch {
 pub(crate) struct Explored<'e> {
     pub(crate) way: Way<'e>,
     tree: Tree,
+    found: Found,
+}
+
+/// What the ends of a way are.
+enum Found {
+    /// The outcomes.
+    Certain,
+    /// Outcomes of cases, since something was unknown.
+    Cases(Vec<CaseNodes>),
     /// What merged ways came to, when following each apart reached a limit.
-    merged: Option<Vec<World>>,
+    Merged(Vec<World>),
 }
 
 impl<'e> Explored<'e> {
@@ -210,40 +219,45 @@ impl<'e> Explored<'e> {
             way.known = way.facts.assume(way.known, question, *is);
         }
         way.called = way.calls.push(List::EMPTY, RuleId(0));
-        let followed = explore::explore(&mut way, &mut tree, limits);
-        let merged = (!followed).then(|| merged::explore(&mut way, limits));
-        Explored { way, tree, merged }
+        let found = if !explore::explore(&mut way, &mut tree, limits) {
+            None
+        } else if tree.asks {
+            cases::cases(&way, &tree, limits).map(Found::Cases)
+        } else {
+            Some(Found::Certain)
+        };
+        let found = found.unwrap_or_else(|| Found::Merged(merged::explore(&mut way, limits)));
+        Explored { way, tree, found }
     }
 
     /// The ends with their probabilities, where nothing was asked and nothing merged.
     pub(crate) fn certain(&self) -> Option<&[Ended]> {
-        let is_certain = self.merged.is_none() && !self.tree.asks;
-        is_certain.then_some(&self.tree.ends)
+        matches!(self.found, Found::Certain).then_some(&self.tree.ends)
     }
 
     pub(crate) fn report(&self) -> Walk {
-        match &self.merged {
-            None => report::walk(&self.way, &self.tree, &self.cases()),
-            Some(worlds) => report::merged_walk(&self.way, worlds),
+        match &self.found {
+            Found::Certain => report::walk(&self.way, &self.tree, &cases::certain(&self.tree)),
+            Found::Cases(cases) => report::walk(&self.way, &self.tree, cases),
+            Found::Merged(worlds) => report::merged_walk(&self.way, worlds),
         }
-    }
-
-    fn cases(&self) -> Vec<CaseNodes> {
-        cases::cases(&self.way, &self.tree)
     }
 
     /// What an outcome of the first case leaves behind.
     fn after(&self, outcome: usize) -> Option<After> {
         let way = &self.way;
-        match &self.merged {
-            None => {
-                let cases = self.cases();
+        match &self.found {
+            Found::Certain => {
+                let Ended { state, end, .. } = self.tree.ends.get(outcome)?;
+                Some(way.after(state, end, std::iter::empty()))
+            }
+            Found::Cases(cases) => {
                 let case = cases.first()?;
                 let leaf = case.leaves.iter().rev().nth(outcome)?;
-                let Ended { state, end, .. } = self.tree.ends.get(leaf.end)?;
-                Some(way.after(state, end, case.assume.iter().chain(&leaf.assume)))
+                let Ended { state, end, .. } = self.tree.ends.get(*leaf.ends.front()?)?;
+                Some(way.after(state, end, case.assume.iter().rev().chain(leaf.assume.iter().rev())))
             }
-            Some(worlds) => {
+            Found::Merged(worlds) => {
                 let world = worlds.first()?;
                 let Ended { state, end, .. } = world.ends.get(outcome)?;
                 Some(way.after(state, end, world.assume.iter()))

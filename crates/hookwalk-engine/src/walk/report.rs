@@ -2,7 +2,7 @@
 
 use hookwalk_parser::types::Text;
 
-use super::cases::{CaseNodes, Leaf, certain_and_maybe};
+use super::cases::{Answered, CaseNodes, Leaf, certain_and_maybe};
 use super::explore::{Ended, Tree};
 use super::merged::World;
 use super::way::{Missing, PathKind, PathStep, Way};
@@ -10,12 +10,11 @@ use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk
 use crate::probability::Probability;
 use crate::program::{ChainId, RuleId};
 use crate::question::Question;
-use crate::state::QuestionId;
 use crate::state::{Decider, Interface, State};
 
 pub(super) fn walk(way: &Way<'_>, tree: &Tree, cases: &[CaseNodes]) -> Walk {
     let case = |case: &CaseNodes| Case {
-        assume: way.assumptions(&case.assume),
+        assume: way.assumptions(case.assume.iter().rev()),
         outcomes: case.leaves.iter().rev().filter_map(|leaf| way.outcome(tree, leaf)).collect(),
         unexplored: Probability::ZERO,
     };
@@ -30,7 +29,7 @@ pub(super) fn merged_walk(way: &Way<'_>, worlds: &[World]) -> Walk {
         let outcomes =
             world.ends.iter().map(|ended| Outcome { matched_rules: None, ..way.outcome_at(ended) });
         Case {
-            assume: way.assumptions(&world.assume),
+            assume: way.assumptions(world.assume.iter()),
             outcomes: outcomes.collect(),
             unexplored: told.complement(),
         }
@@ -40,9 +39,8 @@ pub(super) fn merged_walk(way: &Way<'_>, worlds: &[World]) -> Walk {
 }
 
 impl Way<'_> {
-    fn assumptions(&self, answers: &[(QuestionId, bool, Option<RuleId>)]) -> Vec<Assumption> {
+    fn assumptions<'a>(&self, answers: impl Iterator<Item = &'a Answered>) -> Vec<Assumption> {
         answers
-            .iter()
             .map(|&(question, is, asked_by)| Assumption {
                 rule: asked_by.and_then(|rule| self.rule_ref(rule)),
                 what: self.facts.question(question).map(ToString::to_string).unwrap_or_default(),
@@ -53,9 +51,10 @@ impl Way<'_> {
     }
 
     fn outcome(&self, tree: &Tree, leaf: &Leaf) -> Option<Outcome> {
-        let ended = tree.ends.get(leaf.end)?;
+        let mut ends = leaf.ends.iter().filter_map(|end| tree.ends.get(*end));
+        let ended = ends.next()?;
+        let alike = || ends.clone();
         let (certain, maybe) = certain_and_maybe(self, tree, leaf);
-        let alike = || leaf.alike.iter().filter_map(|end| tree.ends.get(*end));
         let decided_alike = alike().all(|other| other.end.decided_by == ended.end.decided_by);
         let mut outcome = self.outcome_at(ended);
         for other in alike() {
@@ -63,7 +62,7 @@ impl Way<'_> {
         }
         outcome.not_in_dump = in_order_once(outcome.not_in_dump);
         Some(Outcome {
-            assume: self.assumptions(&leaf.assume),
+            assume: self.assumptions(leaf.assume.iter().rev()),
             decided_by: outcome.decided_by.filter(|_| decided_alike),
             matched_rules: Some(
                 certain
