@@ -59,9 +59,9 @@ impl Facts {
                 let numbers = &mut self.numbers;
                 let mut without = |range| left = numbers.without(left, range);
                 if is {
-                    wanted.gaps().for_each(&mut without)
+                    wanted.gaps().for_each(&mut without);
                 } else {
-                    wanted.iter().for_each(&mut without)
+                    wanted.iter().for_each(&mut without);
                 }
                 Some((field, left))
             }
