@@ -256,7 +256,8 @@ fn mutated_rules_are_what_this_kernel_saves() {
     let number = |name| std::env::var(name).ok().and_then(|told| told.parse::<u64>().ok());
     let seed = number("HOOKWALK_SEED").unwrap_or(20_261_126);
     let drawn = draw(seed, usize::try_from(number("HOOKWALK_MUTATED").unwrap_or(300)).unwrap());
-    let (mut equal, mut kept, mut named, mut silent, mut wrong) = (0, 0, 0, Vec::new(), Vec::new());
+    let (mut doubted, mut wrong) = (Vec::new(), Vec::new());
+    let (mut equal, mut kept, mut named, mut silent) = (0, 0, 0, Vec::new());
     for family in [Family::V4, Family::V6] {
         for backend in [Backend::Legacy, Backend::Nft] {
             let saved = saved(&drawn, family, backend);
@@ -278,6 +279,8 @@ fn mutated_rules_are_what_this_kernel_saves() {
                 match saved.get(&number) {
                     Some(saved) if rule_lines(saved) == rule_lines(&ours) && problem.is_none() => equal += 1,
                     Some(_) if problem.is_none() && loses_meaning(&ours) => kept += 1,
+                    // Such as a port of 95535, of which the tool takes the lower 16 bits.
+                    Some(_) if problem.is_some() => doubted.push(line.to_owned()),
                     Some(saved) => wrong.push(format!(
                         "{} {backend:?}: {line}\n  saved {:?}\n  ours  {:?} {problem:?}",
                         drawn.origin.table,
@@ -295,6 +298,8 @@ fn mutated_rules_are_what_this_kernel_saves() {
         silent.len(),
         silent.join("\n")
     );
+    eprintln!("{} taken and doubted:\n{}", doubted.len(), doubted.join("\n"));
+    assert!(50 * doubted.len() <= equal, "{} of {equal} are taken by the tool and doubted", doubted.len());
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), equal + wrong.len(), wrong.join("\n"));
     assert!(equal > drawn.len() / 8, "only {equal} texts restored");
 }
