@@ -132,6 +132,13 @@ const FAULTS: &[Fault] = &[
     ),
     (Version::V1_30, &["-A KUBE-NODEPORTS ", "health check"], "-p tcp", "-p udp", "health-check-differs"),
     (Version::V1_30, &["-A KUBE-SVC-", "demo/seven:http cluster IP"], "/32", "/24", "mask-differs"),
+    (
+        Version::V1_22,
+        &["-A KUBE-SVC-", "demo/seven:http cluster IP"],
+        "-d 10.96.0.33/32 ",
+        "",
+        "mask-differs",
+    ),
     // Whom the ranges let in is sent to another Service.
     (
         Version::V1_30,

@@ -393,7 +393,15 @@ fn of_service(
         match prefix {
             SVC | SVL => {
                 // 1.22 and 1.23 mark what comes to the node port here too, whatever the address.
-                let by_port = rule.base.destination.is_none() && settings.layout == Some(Layout::From122);
+                let of_node_port = |(_, served): (At, &Rule)| {
+                    let own = rules::jump(served)
+                        .and_then(rules::service_chain)
+                        .is_some_and(|(_, own)| own == hash);
+                    own && rules::port(served) == rules::port(rule)
+                };
+                let by_port = settings.layout == Some(Layout::From122)
+                    && rule.base.destination.is_none()
+                    && nat.rules(b"KUBE-NODEPORTS").any(of_node_port);
                 if rules::host_destination(rule).is_none() && !by_port {
                     let message = format!("it marks what goes to {}, not to one address", shown(rule));
                     tell.at(at, "mask-differs", message);
