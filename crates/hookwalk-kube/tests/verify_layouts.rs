@@ -249,6 +249,20 @@ fn an_endpoint_that_reaches_itself_unmasked_is_walked() {
     assert!(found.iter().any(|f| f.code == "hairpin-missing"), "{}", shown(&found));
 }
 
+/// Without comments names come from the hash, and of what has no chain from the addresses; which Service
+/// a health check is of its comment alone tells.
+#[test]
+fn without_comments_nothing_is_stale_or_missing() {
+    let objects = objects();
+    for version in [Version::V1_22, Version::V1_24, Version::V1_33] {
+        let text = written(config(version, &objects), &objects);
+        let bare =
+            |line: &str| if line.contains("health check") { line.into() } else { without_comment(line) };
+        let text = text.lines().map(bare).collect::<Vec<String>>().join("\n") + "\n";
+        assert_eq!(shown(&findings(&text, &objects)), "", "{version}");
+    }
+}
+
 #[test]
 fn in_ipvs_mode_one_finding_says_so() {
     let text = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-MARK-MASQ - [0:0]\n:KUBE-SERVICES - [0:0]\n\

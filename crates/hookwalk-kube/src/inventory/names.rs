@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 
 use hookwalk_parser::types::Protocol;
 use rustc_hash::FxHashMap;
@@ -60,13 +61,17 @@ pub(super) fn in_comment(comment: &str) -> Option<(&str, &'static str)> {
     })
 }
 
-/// The Service ports of the objects, by the hash of their chains.
+/// The Service ports of the objects, by the hash of their chains and by where they are reached.
 #[derive(Default)]
-pub(super) struct Known(FxHashMap<String, PortName>);
+pub(super) struct Known {
+    by_hash: FxHashMap<String, PortName>,
+    /// The hash, by address (none for a node port), protocol and port.
+    by_address: FxHashMap<(Option<IpAddr>, u8, u16), String>,
+}
 
 impl Known {
     pub(super) fn new(objects: &Objects) -> Self {
-        let mut known = FxHashMap::default();
+        let mut known = Known::default();
         for service in &objects.services {
             for port in &service.ports {
                 let name = PortName {
@@ -77,16 +82,27 @@ impl Known {
                 let text = service.port_name(port);
                 if port.name.is_empty() {
                     // Up to 1.17 the colon was written, and hashed, without a name behind it as well.
-                    known.insert(service_hash(&format!("{text}:"), port.protocol), name.clone());
+                    known.by_hash.insert(service_hash(&format!("{text}:"), port.protocol), name.clone());
                 }
-                known.insert(service_hash(&text, port.protocol), name);
+                let hash = service_hash(&text, port.protocol);
+                let balancers = service.load_balancer.iter().map(|ingress| ingress.ip);
+                let own = service.cluster_ips.iter().chain(&service.external_ips).copied().chain(balancers);
+                let own = own.map(|ip| (Some(ip), port.protocol.0, port.port));
+                let node_port = port.node_port.map(|node_port| (None, port.protocol.0, node_port));
+                known.by_address.extend(own.chain(node_port).map(|key| (key, hash.clone())));
+                known.by_hash.insert(hash, name);
             }
         }
-        Known(known)
+        known
+    }
+
+    /// The hash of what is reached there.
+    pub(super) fn at(&self, ip: Option<IpAddr>, protocol: Protocol, port: u16) -> Option<&String> {
+        self.by_address.get(&(ip, protocol.0, port))
     }
 
     pub(super) fn get(&self, hash: &str) -> Option<&PortName> {
-        self.0.get(hash)
+        self.by_hash.get(hash)
     }
 }
 

@@ -266,6 +266,9 @@ impl Reading<'_, '_> {
         if let Some(index) = self.entries.iter().position(serves) {
             return index;
         }
+        if let Some(hash) = self.known.at(ip, protocol, port).cloned() {
+            return self.entry(&hash, protocol, None);
+        }
         self.entries.push(PortEntry::new(protocol));
         self.entries.len() - 1
     }
