@@ -108,7 +108,7 @@ impl<'e> Simulator<'e> {
         let table = &self.table;
         self.past.keep_counted(|connection| {
             table.iter().any(|known| {
-                known.original == *connection
+                known.identity() == *connection
                     && !matches!(known.tcp, Some(TcpState::TimeWait | TcpState::Close))
             })
         });

@@ -29,6 +29,7 @@ pub mod mutate;
 pub mod packets;
 pub mod ruleset;
 pub mod shrink;
+pub mod specimen;
 #[cfg(feature = "proptest1")]
 mod strategy;
 pub mod topology;

@@ -1,5 +1,7 @@
 //! The node: interfaces, addresses, routes and switches, for the kernel and for whoever is compared with it.
 
+mod text;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,6 +9,8 @@ use hookwalk_parser::types::Family;
 
 use crate::dice::Dice;
 use crate::ruleset::{Hint, Ruleset};
+
+pub use text::LineError;
 
 /// An address with the length of its prefix; host bits are kept (`10.0.0.1/24`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use hookwalk_parser::extensions::{AddressType, AddressTypes, AddrtypeMatch};
 use hookwalk_parser::types::Negatable;
 
+use crate::host::{RouteKey, Routed};
 use crate::packet::InterfaceName;
 use crate::question::{Field, Question, Ranges};
 use crate::state::{Answer, View};
@@ -72,13 +73,27 @@ fn address_type6(types: AddressTypes, address: Ipv6Addr, limit: Limit, view: &Vi
             limited(types, address, interface, view)
         }
         _ => match known {
-            Some(kind) => asks(kind).into(),
+            Some(kind) => routed6(address, kind, view).into_iter().any(asks).into(),
             None => {
                 let wanted = Ranges::types(types.iter().filter(|kind| by_route.contains(kind)));
                 view.ask(Question::Number { field: Field::TypeOf(address), wanted })
             }
         },
     }
+}
+
+/// What the route to an address says of it, which may be several things.
+fn routed6(address: IpAddr, kind: AddressType, view: &View<'_>) -> Vec<AddressType> {
+    let routing = view.host.routing();
+    let (src, in_interface) = (RouteKey::nobody(address), InterfaceName::LOOPBACK);
+    let key = RouteKey { src, dst: address, mark: 0, in_interface };
+    if routing.is_known() && matches!(routing.route(&key), Routed::Refused(_)) {
+        return vec![AddressType::Unreachable];
+    }
+    let is_local = kind == AddressType::Anycast && routing.has_local(address);
+    let is_anycast = routing.is_anycast(&key);
+    let also = [(is_local, AddressType::Local), (is_anycast, AddressType::Anycast)];
+    also.into_iter().filter_map(|(is, kind)| is.then_some(kind)).chain([kind]).collect()
 }
 
 /// With `--limit-iface-*` an address is LOCAL only when that interface holds it

@@ -1,7 +1,8 @@
 use hookwalk_parser::extensions::{ConnectionLimit, ConnlimitMatch};
+use hookwalk_parser::types::Protocol;
 
 use super::masked_to;
-use crate::host::ConnectionTuple;
+use crate::host::{ConnectionTuple, TrackedConnection};
 use crate::question::Question;
 use crate::state::{Answer, Event, HashKey, View};
 
@@ -26,7 +27,7 @@ pub(super) fn test(m: ConnlimitMatch, view: &View<'_>) -> Answer {
         return holds(at_least).into();
     }
     let alike = |tuple: ConnectionTuple| address(m, tuple.src, tuple.dst) == (key.src, key.dst);
-    let others = view.table.iter().map(|known| known.original);
+    let others = view.table.iter().map(TrackedConnection::identity);
     let others = others.filter(|tuple| *tuple != own && alike(*tuple) && !counted.contains(tuple)).count();
     let at_most = at_least + others;
     if holds(at_least) == holds(at_most) { holds(at_least).into() } else { ask() }
@@ -52,5 +53,12 @@ fn address(
 }
 
 fn own(view: &View<'_>) -> ConnectionTuple {
-    view.original_tuple()
+    let tuple = view.original_tuple();
+    match (view.entry(), view.connection_protocol()) {
+        (Some(entry), _) => entry.identity(),
+        (None, Protocol::ICMP | Protocol::ICMPV6) => {
+            tuple.of_icmp(view.first.icmp_id, view.first.icmp_type, view.first.icmp_code)
+        }
+        (None, _) => tuple,
+    }
 }

@@ -6,7 +6,7 @@ use crate::state::State;
 
 /// kernel: `net/netfilter/xt_CT.c`
 pub(super) fn apply(t: &CtTarget, state: &mut State) -> Effect {
-    if t.notrack {
+    if t.notrack || state.tracked {
         return untrack(state);
     }
     let zone = t.zone.or(if state.tracking == PacketState::Reply { t.zone_reply } else { t.zone_orig });
@@ -19,9 +19,11 @@ pub(super) fn apply(t: &CtTarget, state: &mut State) -> Effect {
     Effect::Continue
 }
 
-/// Takes the packet out of connection tracking, which `-j NOTRACK` does too. What belongs to no
-/// connection anyway stays what it is.
+/// Takes the packet out of connection tracking, which `-j NOTRACK` does too; one that comes in again by `lo` is
+/// tracked already, and stays so.
 pub(super) fn untrack(state: &mut State) -> Effect {
-    state.tracking = PacketState::Untracked;
+    if !state.tracked {
+        state.tracking = PacketState::Untracked;
+    }
     Effect::Continue
 }

@@ -28,7 +28,7 @@ pub(crate) fn words(words: &[u32], seed: u32) -> u32 {
 }
 
 /// The words of an address on a machine that is little-endian.
-pub(super) fn little_endian(address: Ipv6Addr) -> [u32; 4] {
+pub(crate) fn little_endian(address: Ipv6Addr) -> [u32; 4] {
     let bytes = address.octets();
     let mut words = [0; 4];
     for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(4)) {

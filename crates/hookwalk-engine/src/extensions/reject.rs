@@ -14,7 +14,7 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
         Family::V4 => RejectWith::IcmpPortUnreachable,
         Family::V6 => RejectWith::Icmp6PortUnreachable,
     });
-    if view.is_later_fragment() || !view.answer_has_route() {
+    if view.is_later_fragment() || !view.answer_has_route(with == RejectWith::TcpReset) {
         return Effect::Drop;
     }
     let kind = view.host.address_type(state.dst);
@@ -32,7 +32,7 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
     }
     // Nobody in particular has an anycast or multicast address, so it gets no ICMP error (RFC 4443, 2.4).
     let is_group = family == Family::V6 && state.src.is_multicast();
-    if is_group || view.host.address_type(state.src) == Some(AddressType::Anycast) {
+    if is_group || view.is_from_anycast() {
         return Effect::Drop;
     }
     match is_icmp_error(view) {

@@ -23,6 +23,12 @@ impl ConnectionTuple {
     pub fn inverted(self) -> Self {
         ConnectionTuple { src: self.dst, sport: self.dport, dst: self.src, dport: self.sport }
     }
+
+    /// With what ICMP has in the place of ports, as the kernel keeps it.
+    pub(crate) fn of_icmp(self, id: Option<u16>, kind: Option<u8>, code: Option<u8>) -> Self {
+        let kind = kind.map(|kind| u16::from(kind) << 8 | u16::from(code.unwrap_or(0)));
+        ConnectionTuple { sport: id, dport: kind, ..self }
+    }
 }
 
 /// An entry of the connection tracking table, as `conntrack -L` lists it.
@@ -137,6 +143,15 @@ impl TrackedConnection {
     /// Whether its source is rewritten.
     pub fn is_snat(&self) -> bool {
         (self.reply.dst, self.reply.dport) != (self.original.src, self.original.sport)
+    }
+
+    /// What tells its first packet apart from those of other connections: of ICMP, which has no ports, id and
+    /// type take their place.
+    pub(crate) fn identity(&self) -> ConnectionTuple {
+        match self.icmp {
+            Some((kind, code, id)) => self.original.of_icmp(Some(id), Some(kind), Some(code)),
+            None => self.original,
+        }
     }
 
     /// A direction's addresses and ports.

@@ -185,11 +185,7 @@ impl Host {
         if !self.routing.is_known() {
             return None;
         }
-        let from = if address.is_ipv4() {
-            std::net::Ipv4Addr::UNSPECIFIED.into()
-        } else {
-            std::net::Ipv6Addr::UNSPECIFIED.into()
-        };
+        let from = RouteKey::nobody(address);
         let in_interface = InterfaceName::LOOPBACK;
         match self.routing.route(&RouteKey { src: from, dst: address, mark: 0, in_interface }) {
             Routed::Forward(hop) => hop.interface,

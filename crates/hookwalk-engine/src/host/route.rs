@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::extensions::AddressType;
 use hookwalk_parser::types::{Family, MarkMask};
@@ -137,6 +137,13 @@ pub(crate) struct RouteKey {
     pub(crate) in_interface: InterfaceName,
 }
 
+impl RouteKey {
+    /// The source of what has none yet, like `like` of its family.
+    pub(crate) fn nobody(like: IpAddr) -> IpAddr {
+        if like.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }
+    }
+}
+
 /// The tables and the rules that choose among them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoutingTables {
@@ -236,6 +243,24 @@ impl RoutingTables {
             },
             Err(routed) => routed,
         }
+    }
+
+    /// Whether IPv6 takes a destination for anycast: the first address of a network on the link
+    /// (kernel: `include/net/ip6_route.h`, `ipv6_anycast_destination`).
+    pub(crate) fn is_anycast(&self, key: &RouteKey) -> bool {
+        let Ok(route) = self.find(key) else { return false };
+        let IpNet::V6(net) = route.destination else { return false };
+        let of_link = route.next_hops.iter().all(|hop| hop.via.is_none());
+        let leads = matches!(route.kind, RouteKind::Unicast | RouteKind::Local);
+        route.kind == RouteKind::Anycast
+            || leads && of_link && net.prefix_len() < 127 && IpAddr::V6(net.network()) == key.dst
+    }
+
+    /// Whether the table `local` has a route of this node's own addresses for one.
+    pub(crate) fn has_local(&self, address: IpAddr) -> bool {
+        let local = self.tables.get(&RouteTableId::LOCAL).map(Vec::as_slice).unwrap_or_default();
+        let route = local.iter().find(|route| route.destination.contains(&address));
+        route.is_some_and(|route| route.kind == RouteKind::Local)
     }
 
     /// Every next hop of the route to a destination that is another host's; none where there is no such

@@ -285,6 +285,18 @@ impl IpSet {
             return Lookup::Unknown;
         }
         let alive = |timeout: Option<u64>| timeout.is_none_or(|left| elapsed < left);
+        if let [Wanted::Address(address), Wanted::Interface(name)] = *wanted {
+            let exact = by_parts.iter().map(|(parts, held)| (parts.as_slice(), *held));
+            let patterns = patterns.iter().map(|member| {
+                let SetMember { parts, nomatch, timeout, mark } = member;
+                (parts.as_slice(), Held { nomatch: *nomatch, timeout: *timeout, mark: *mark })
+            });
+            return by_interface(
+                exact.chain(patterns).filter(|(_, held)| alive(held.timeout)),
+                address,
+                name,
+            );
+        }
         let mut parts = Vec::with_capacity(wanted.len());
         let exact = lookup(wanted, prefix_lens, &mut parts, &|parts: &[SetPart]| {
             by_parts.get(parts).filter(|held| alive(held.timeout)).copied()
@@ -331,6 +343,33 @@ impl IpSet {
             }
         }
         Some(ports)
+    }
+}
+
+/// Of networks with interfaces the longest network that holds the address decides, also where it goes with other
+/// interfaces alone (kernel: `ip_set_hash_netiface.c`, `hash_netiface4_data_equal`, which counts before it
+/// looks at the interface).
+fn by_interface<'m>(
+    members: impl Iterator<Item = (&'m [SetPart], Held)>,
+    address: IpAddr,
+    name: InterfaceName,
+) -> Lookup {
+    let (mut longest, mut found) = (None, None);
+    for (parts, held) in members {
+        let [SetPart::Network(network), interface] = parts else { continue };
+        if !network.contains(address) || longest > Some(network.prefix_len()) {
+            continue;
+        }
+        if longest < Some(network.prefix_len()) {
+            (longest, found) = (Some(network.prefix_len()), None);
+        }
+        if fits_part(interface, Wanted::Interface(name)) {
+            found = Some(held);
+        }
+    }
+    match found {
+        Some(held) if !held.nomatch => Lookup::Yes(held.mark),
+        _ => Lookup::No,
     }
 }
 

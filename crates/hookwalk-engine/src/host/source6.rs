@@ -5,21 +5,25 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::InterfaceAddress;
 use crate::packet::InterfaceName;
 
-/// The address of this node that packets to `dst` leave from by `out` (kernel: `net/ipv6/addrconf.c`,
+/// The address of this node that packets to `dst` leave from by `out`, or before their way is chosen (kernel: `net/ipv6/addrconf.c`,
 /// `ipv6_dev_get_saddr`): the destination itself, then the smallest scope that reaches it, then an address of the
 /// out interface, then one of the same label, then the longest common prefix; of equals the first.
-pub(crate) fn source6(all: &[InterfaceAddress], out: InterfaceName, dst: Ipv6Addr) -> Option<Ipv6Addr> {
+pub(crate) fn source6(
+    all: &[InterfaceAddress],
+    out: Option<InterfaceName>,
+    dst: Ipv6Addr,
+) -> Option<Ipv6Addr> {
     let reach = scope(dst);
     // To a link or a group only addresses of that link are candidates.
     let of_link = reach <= LINK || dst.is_multicast();
     let mut best: Option<(Score, Ipv6Addr)> = None;
-    for own in all.iter().filter(|own| !of_link || own.interface == out) {
+    for own in all.iter().filter(|own| !of_link || out.is_some_and(|out| own.interface == out)) {
         let IpAddr::V6(address) = own.address() else { continue };
         let its = scope(address);
         let score = Score {
             is_destination: address == dst,
             scope: if its >= reach { -i32::from(its) } else { i32::from(its) - 128 },
-            is_of_out: own.interface == out,
+            is_of_out: out.is_some_and(|out| own.interface == out),
             same_label: label(address) == label(dst),
             common: common_bits(address, dst).min(u32::from(own.prefix_len())),
         };
@@ -100,7 +104,7 @@ mod tests {
             ("fe80::9", "fe80::1"),
             ("2002::1", "2001:db8::1"),
         ] {
-            let chosen = source6(&all, "eth0".parse().unwrap(), dst.parse().unwrap());
+            let chosen = source6(&all, Some("eth0".parse().unwrap()), dst.parse().unwrap());
             assert_eq!(chosen.unwrap().to_string(), expected, "to {dst}");
         }
     }

@@ -4,7 +4,7 @@ mod condition;
 
 use std::ops::Range;
 
-use hookwalk_parser::extensions::{Match, StatisticMode, Target};
+use hookwalk_parser::extensions::{ConnmarkAction, Match, StatisticMode, Target};
 use hookwalk_parser::types::{Family, Text};
 use hookwalk_parser::{Backend, Chain, Dump, Policy, Rule, Table, TableEnd};
 use rustc_hash::FxHashMap;
@@ -126,6 +126,8 @@ pub(crate) struct Program {
     pub(crate) family_taken_for_granted: bool,
     /// Whether any rule needs connection tracking, which also puts fragments together.
     pub(crate) tracks: bool,
+    /// Whether any rule writes the mark of a connection.
+    pub(crate) marks_connections: bool,
 }
 
 /// The two kernel interfaces, whose rules one node can have side by side.
@@ -312,6 +314,7 @@ impl Program {
         }
         let mut conditions = Vec::new();
         self.tracks |= table.chains.iter().flat_map(|chain| &chain.rules).any(asks_tracking);
+        self.marks_connections |= table.chains.iter().flat_map(|chain| &chain.rules).any(marks_connection);
         for (number, chain) in table.chains.iter().enumerate() {
             let here = ChainId(base + id(number));
             let first = id(self.rules.len());
@@ -482,6 +485,11 @@ fn has_memory(rule: &Rule) -> bool {
         Match::Statistic(m) => m.mode == Some(StatisticMode::Nth),
         _ => false,
     })
+}
+
+fn marks_connection(rule: &Rule) -> bool {
+    let Target::Connmark(target) = &rule.target else { return false };
+    matches!(target.action, Some(ConnmarkAction::Set(_) | ConnmarkAction::Save(_)))
 }
 
 /// Whether the kernel tracks connections because of a rule: what calls `nf_ct_netns_get`.

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use hookwalk_parser::types::{PortRange, Protocol};
 
 use crate::host::ConnectionTuple;
+use crate::packet::InterfaceName;
 
 /// A connection of the walk: its first packet as it came, and where that came out, which is what its
 /// mapping leads to and where answers come from.
@@ -17,6 +18,10 @@ pub(crate) struct Connection {
     pub(crate) dst: IpAddr,
     pub(crate) dport: Option<u16>,
     pub(crate) dport_range: Option<PortRange>,
+    /// The zone that its first packet was tracked in.
+    pub(crate) zone: u16,
+    /// The interface that its first packet left by, where MASQUERADE chose the source.
+    pub(crate) masqueraded_by: Option<InterfaceName>,
     /// The entry of the connection tracking table that it is.
     pub(crate) entry: Option<usize>,
 }

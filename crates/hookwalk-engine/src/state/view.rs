@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 
+use hookwalk_parser::extensions::AddressType;
 use hookwalk_parser::types::Protocol;
 
 use super::{Answer, Connection, Facts, Interface, Memory, Past, RuleKey, State};
@@ -118,18 +119,34 @@ impl View<'_> {
         }
     }
 
+    /// The way of an answer to the sender. A RST comes from the packet's destination (kernel:
+    /// `net/netfilter/nf_reject.c`, by way of `ip_route_me_harder`); an ICMP error does where that is this node. Else
+    /// IPv4 chooses its source behind the route, so that routing rules see none (`net/ipv4/icmp.c`, `icmp_send`), and
+    /// IPv6 before it, as of the interface that the packet came by (`net/ipv6/icmp.c`, `icmp6_send`).
+    fn answer_key(&self, is_reset: bool) -> RouteKey {
+        let (own, dst) = (self.state.dst, self.state.src);
+        let is_own = || self.host.address_type(own).is_some_and(is_of_this_node);
+        let src = match dst {
+            _ if is_reset || is_own() => own,
+            IpAddr::V4(_) => RouteKey::nobody(dst),
+            IpAddr::V6(to) => {
+                let all = self.host.interface_addresses().unwrap_or_default();
+                source6(all, self.in_interface(), to).map_or(RouteKey::nobody(dst), IpAddr::V6)
+            }
+        };
+        RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK }
+    }
+
     /// Whether an answer to the sender has a route, as far as routes are known.
-    pub(crate) fn answer_has_route(&self) -> bool {
+    pub(crate) fn answer_has_route(&self, is_reset: bool) -> bool {
         let routing = self.host.routing();
         if !routing.is_known() || self.host.is_local(self.state.src) == Some(true) {
             return true;
         }
-        // The answer comes from the destination when that is this node, and 127.0.0.1 may not leave.
-        let (src, dst) = (self.state.dst, self.state.src);
-        let key = RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK };
+        let key = self.answer_key(is_reset);
         let routed = routing.route(&key);
-        let from_loopback = src.is_ipv4() && src.is_loopback();
-        if from_loopback && !dst.is_multicast() {
+        // 127.0.0.1 may not leave.
+        if key.src.is_ipv4() && key.src.is_loopback() && !key.dst.is_multicast() {
             let out = match routed {
                 Routed::Forward(hop) => hop.interface,
                 _ => None,
@@ -139,6 +156,12 @@ impl View<'_> {
         !matches!(routed, Routed::Refused(_))
     }
 
+    /// Whether the sender's address is nobody's in particular, by the route of an ICMP error to it.
+    pub(crate) fn is_from_anycast(&self) -> bool {
+        self.host.address_type(self.state.src) == Some(AddressType::Anycast)
+            || self.host.routing().is_anycast(&self.answer_key(false))
+    }
+
     /// The source that MASQUERADE gives (kernel: `net/ipv4/devinet.c`, `inet_select_addr`): of the
     /// out interface's primary global addresses the one whose subnet holds the next hop, else the
     /// first, else one of another interface.
@@ -146,7 +169,7 @@ impl View<'_> {
     /// IPv6 goes by the destination instead: see [`source6`](crate::host::source6).
     pub(crate) fn masquerade_address(&self) -> Option<IpAddr> {
         if let (IpAddr::V6(dst), Some(all)) = (self.state.dst, self.host.interface_addresses()) {
-            return source6(all, self.out_interface()?, dst).map(IpAddr::V6);
+            return source6(all, Some(self.out_interface()?), dst).map(IpAddr::V6);
         }
         let next_hop = self.state.route.and_then(|route| route.via).unwrap_or(self.state.dst);
         let Some(all) = self.host.interface_addresses() else {
@@ -165,4 +188,8 @@ impl View<'_> {
             .or_else(|| all.iter().find(usable))
             .map(InterfaceAddress::address)
     }
+}
+
+fn is_of_this_node(kind: AddressType) -> bool {
+    matches!(kind, AddressType::Local | AddressType::Anycast)
 }

@@ -30,14 +30,17 @@ impl Way<'_> {
             let end = End::unknown(Place::Hook(place.hook), reason);
             return Turn::End(End { decided_by: Some(decider), ..end });
         };
-        let picked = picked(before, rule, u64::try_from(addresses.len()).unwrap_or(u64::MAX));
+        let kept =
+            kept(before, rule, range).and_then(|own| addresses.iter().position(|(one, _)| *one == own));
+        let picked = kept.or_else(|| picked(before, rule, range, addresses.len()));
         let mut ways = Vec::with_capacity(addresses.len());
         for (number, (address, share)) in addresses.into_iter().enumerate() {
             // One host hashes one packet to one address, and a session has one host.
-            if self.past.in_session && picked.is_some_and(|picked| picked != number) {
+            let is_certain = self.past.in_session && picked.is_some() || kept.is_some();
+            if is_certain && picked != Some(number) {
                 continue;
             }
-            let share = if self.past.in_session && picked.is_some() { 1 << 32 } else { share };
+            let share = if is_certain { 1 << 32 } else { share };
             let mut state = *before;
             let effect =
                 extensions::apply(&rule.target, &mut state, &self.view(before, place), Some(address));
@@ -59,22 +62,39 @@ impl Way<'_> {
     }
 }
 
-/// Which address of how many the hash picks, of IPv4. It is seeded with nothing but the packet and the zone,
-/// and reads words as a little-endian machine has them, which x86 and ARM are.
-fn picked(state: &State, rule: &Rule, count: u64) -> Option<usize> {
-    let persistent = match &rule.target {
-        Target::Dnat(t) => t.persistent,
-        Target::Snat(t) => t.persistent,
+/// The source, where SNAT leaves it as it is because it is in the range already
+/// (kernel: `net/netfilter/nf_nat_core.c`, `get_unique_tuple`).
+fn kept(state: &State, rule: &Rule, range: AddressRange) -> Option<IpAddr> {
+    let Target::Snat(t) = &rule.target else { return None };
+    let port_fits = t.to.ports.is_none_or(|ports| state.sport.is_some_and(|port| ports.contains(port)));
+    let is_inside = range.contains(state.src);
+    (is_inside && port_fits && !state.src_unknown && !t.random && !t.random_fully).then_some(state.src)
+}
+
+/// Which address of how many the hash picks. It is seeded with nothing but the packet and the zone, and reads
+/// words as a little-endian machine has them, which x86 and ARM are.
+fn picked(state: &State, rule: &Rule, range: AddressRange, count: usize) -> Option<usize> {
+    // DNAT writes over the words of the destination one by one, and then reads them.
+    let (persistent, met) = match &rule.target {
+        Target::Dnat(t) => (t.persistent, range.first),
+        Target::Snat(t) => (t.persistent, state.dst),
         _ => return None,
     };
-    let (IpAddr::V4(src), IpAddr::V4(dst)) = (state.src, state.dst) else { return None };
     if state.src_unknown {
         return None;
     }
-    let word = |address: Ipv4Addr| u32::from_le_bytes(address.octets());
-    let seed = if persistent { 0 } else { word(dst) ^ u32::from(state.zone) };
-    let hash = jhash::words(&[word(src), 0, 0, 0], seed);
-    usize::try_from((u64::from(hash) * count) >> 32).ok()
+    let words = |address: IpAddr| match address {
+        IpAddr::V4(v4) => [u32::from_le_bytes(v4.octets()), 0, 0, 0],
+        IpAddr::V6(v6) => jhash::little_endian(v6),
+    };
+    let (before, last) = match (words(met), words(state.dst)) {
+        ([one, two, three, _], [.., last]) if state.dst.is_ipv6() => (one ^ two ^ three, last),
+        (_, [only, ..]) => (0, only),
+    };
+    let seed = if persistent { 0 } else { last ^ u32::from(state.zone) };
+    // On the way to the last word of an IPv6 address the ones before it come in.
+    let hash = jhash::words(&words(state.src), seed) ^ if persistent { 0 } else { before };
+    usize::try_from((u64::from(hash) * u64::try_from(count).ok()?) >> 32).ok()
 }
 
 /// The addresses of a range with their shares of 2^32; none when they are too many.

@@ -3,11 +3,11 @@
 use hookwalk_parser::types::{Protocol, TcpFlags};
 
 use super::tracking;
-use super::way::{End, Way};
+use super::way::{End, Move, Turn, Way};
 use crate::extensions::masquerade;
 use crate::host::ConnectionTuple;
 use crate::outcome::{Place, Verdict};
-use crate::packet::{Packet, PacketState};
+use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::Hook;
 use crate::question::{Field, Question, Ranges};
 use crate::state::{At, Connection, ConnectionId, Interface, List, PacketId, State};
@@ -29,8 +29,10 @@ impl Way<'_> {
         let got_through =
             end.place.is_none() && matches!(end.verdict, Verdict::Forwarded | Verdict::Sent | Verdict::Local);
         // What comes later is walked once, also when the first packet met an entry of the table.
-        let is_later = state.packet != PacketId(0);
-        if !got_through || is_later || !state.has_connection() || !state.missing.is_empty() {
+        if state.packet != PacketId(0) {
+            return self.behind_answer(state);
+        }
+        if !got_through || !state.has_connection() || !state.missing.is_empty() {
             return Later::Nothing;
         }
         let comes_back = matches!(kind, PacketState::Reply | PacketState::Related);
@@ -56,22 +58,65 @@ impl Way<'_> {
                 dst: state.dst,
                 dport: state.dport,
                 dport_range: state.dport_range,
+                zone: state.zone,
+                masqueraded_by: Self::left_by(state).filter(|_| state.masquerade),
                 entry: None,
             },
         };
+        let connection_id = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
+        self.connections.push(connection);
+        // What the answer leaves on the connection has to be known for what follows it.
+        if kind == PacketState::Established && self.program.marks_connections && !state.src_unknown {
+            let (packet, in_interface) = (self.again(kind), Self::arrives_by(self.packet));
+            let start = self.start_later(state, connection_id, kind, packet, in_interface);
+            let (packet, in_interface) = self.reply(state, end);
+            let answer = self.start_later(state, connection_id, PacketState::Reply, packet, in_interface);
+            self.answered.push((answer.packet, start));
+            return Later::Packet(answer);
+        }
         let (packet, in_interface) = match kind {
             PacketState::Reply => self.reply(state, end),
             PacketState::Related => self.error(state, end),
             _ => (self.again(kind), Self::arrives_by(self.packet)),
         };
+        Later::Packet(self.start_later(state, connection_id, kind, packet, in_interface))
+    }
+
+    /// The interface that a packet has left by, where that is known.
+    fn left_by(state: &State) -> Option<InterfaceName> {
+        match state.out {
+            _ if state.looped_back => Some(InterfaceName::LOOPBACK),
+            Interface::Known(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What follows an answer that was walked for the sake of the connection's mark alone, whatever became of it.
+    fn behind_answer(&self, state: &State) -> Later {
+        let next = self.answered.iter().find(|(answer, _)| *answer == state.packet);
+        next.map_or(Later::Nothing, |(_, next)| {
+            let connmark = if state.has_connection() { state.connmark } else { next.connmark };
+            let State { facts, memory, missing, .. } = *state;
+            Later::Packet(State { connmark, facts, memory, missing, ..*next })
+        })
+    }
+
+    /// A later packet before its first hook.
+    fn start_later(
+        &mut self,
+        state: &State,
+        connection: ConnectionId,
+        kind: PacketState,
+        packet: Packet,
+        in_interface: Interface,
+    ) -> State {
         let facts =
             if kind == PacketState::Related { self.is_icmp_error(state.facts, &packet) } else { state.facts };
         let packet_id = PacketId(u32::try_from(self.packets.len()).unwrap_or(u32::MAX));
-        let connection_id = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
         let ports = |range| if kind == PacketState::Reply { range } else { None };
         let start = State {
             packet: packet_id,
-            connection: Some(connection_id),
+            connection: Some(connection),
             tracking: kind,
             connmark: state.connmark,
             in_interface,
@@ -89,8 +134,7 @@ impl Way<'_> {
             ..Self::start_of(packet_id, &packet)
         };
         self.packets.push(packet);
-        self.connections.push(connection);
-        Later::Packet(start)
+        start
     }
 
     /// The first packet sent once more.
@@ -162,8 +206,8 @@ impl Way<'_> {
 
     /// What nat does with a packet whose connection has its mapping
     /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_packet`).
-    pub(super) fn map(&self, state: &mut State, id: ConnectionId, hook: Hook) {
-        let Some(connection) = self.connections.get(id.0 as usize) else { return };
+    pub(super) fn map(&self, state: &mut State, id: ConnectionId, hook: Hook) -> Move {
+        let Some(connection) = self.connections.get(id.0 as usize) else { return Ok(()) };
         let original = connection.original;
         let before_routing = matches!(hook, Hook::Prerouting | Hook::Output);
         let comes_back = matches!(state.tracking, PacketState::Reply | PacketState::Related);
@@ -173,6 +217,17 @@ impl Way<'_> {
             (false, true) if state.dnat => {
                 (state.dst, state.dport, state.dport_range) =
                     (connection.dst, connection.dport, connection.dport_range);
+            }
+            // MASQUERADE gives a connection up that leaves by another interface than its first packet
+            // (`nf_nat_oif_changed`).
+            (false, false)
+                if hook == Hook::Postrouting
+                    && connection
+                        .masqueraded_by
+                        .is_some_and(|by| matches!(state.out, Interface::Known(out) if out != by)) =>
+            {
+                let reason = "its connection was masqueraded for another interface".to_owned();
+                return Err(Turn::End(End::lost(Verdict::Dropped, Place::Hook(hook), Some(reason))));
             }
             (false, false) if state.snat => {
                 (state.src, state.sport, state.sport_range) =
@@ -191,24 +246,42 @@ impl Way<'_> {
                     (state.sport, state.sport_range) = (original.dport, None);
                 }
             }
-            _ => return,
+            _ => return Ok(()),
         }
         state.rewrites += 1;
+        Ok(())
     }
 
     /// A new connection whose answers would be another's gets another source port, whether a rule asks for
-    /// it or not (kernel: `net/netfilter/nf_nat_core.c`, `get_unique_tuple`, `nf_nat_alloc_null_binding`).
-    pub(super) fn avoid_taken(&self, state: &mut State) {
+    /// it or not (kernel: `net/netfilter/nf_nat_core.c`, `get_unique_tuple`, `nf_nat_alloc_null_binding`). Where the
+    /// protocol has none to give, the packet is dropped as its connection is confirmed
+    /// (`net/netfilter/nf_conntrack_core.c`, `__nf_conntrack_confirm`).
+    pub(super) fn avoid_taken(&self, state: &mut State) -> Move {
         let protocol = self.packet_of(state).protocol;
-        let (Some(port), false) = (state.sport, self.table.is_empty()) else { return };
-        if !protocol.has_ports() || state.connection.is_some() || !state.has_connection() {
-            return;
+        if self.table.is_empty() || state.connection.is_some() || !state.has_connection() {
+            return Ok(());
         }
         let came_out =
             ConnectionTuple { src: state.src, sport: state.sport, dst: state.dst, dport: state.dport };
-        if self.table.is_taken(protocol, came_out.inverted()) {
-            (state.sport, state.sport_range) = (None, Some(masquerade::class(port)));
-            state.snat = true;
+        let is_taken = self.table.is_taken(protocol, came_out.inverted());
+        match state.sport {
+            Some(port) if is_taken && protocol.has_ports() => {
+                (state.sport, state.sport_range) = (None, Some(masquerade::class(port)));
+                state.snat = true;
+                Ok(())
+            }
+            _ if is_taken && !protocol.has_ports() && !is_icmp(protocol) => {
+                let arrives = state.in_interface != Interface::None;
+                let is_local = arrives && state.route.is_some_and(|route| route.to_this_node);
+                let hook = if is_local { Hook::Input } else { Hook::Postrouting };
+                let reason = "another connection expects the same answers".to_owned();
+                Err(Turn::End(End::lost(Verdict::Dropped, Place::Hook(hook), Some(reason))))
+            }
+            _ => Ok(()),
         }
     }
+}
+
+fn is_icmp(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::ICMP | Protocol::ICMPV6)
 }

@@ -190,6 +190,7 @@ impl<'e> Explored<'e> {
             packet,
             packets,
             connections,
+            answered: Vec::new(),
             later: match packet.state {
                 later @ (PacketState::Second
                 | PacketState::Established

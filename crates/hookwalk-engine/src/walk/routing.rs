@@ -75,9 +75,10 @@ impl Way<'_> {
         if !self.may_forward(state, in_interface) {
             return lost(End::not_routed("forwarding is off"));
         }
-        // `ip6_forward` passes on nothing that names no host as its source.
-        let src = state.src;
-        if src.is_ipv6() && (src.is_unspecified() || src.is_loopback() || is_multicast(src)) {
+        // `ip6_forward` passes on nothing that names no host as its source, or one of its link alone; but it does
+        // not look at what leaves by the interface that it came by.
+        let turns_round = chosen.out == Interface::Known(in_interface);
+        if !turns_round && is_no_source6(state.src) {
             return lost(End::not_routed("the source is no address of a host"));
         }
         if state.ttl <= 1 {
@@ -131,19 +132,18 @@ impl Way<'_> {
         }
     }
 
-    /// mangle OUTPUT marks choose a route again (kernel: `net/ipv4/netfilter/iptable_mangle.c`).
+    /// mangle OUTPUT marks choose a route again (kernel: `net/ipv4/netfilter/iptable_mangle.c`); `-o` sees the old
+    /// one as long as the packet is in OUTPUT.
     #[inline(never)]
     pub(super) fn reroute_mark(&mut self, state: &mut State) -> Move {
         if state.mark != state.mark_at_table || state.dst != self.packet_of(state).dst {
-            let chosen = self.reroute(state)?;
-            (state.route, state.out) = (Some(chosen), chosen.out);
+            state.route = Some(self.reroute(state)?);
         }
         state.at = At::Table(Hook::Output, TableName::Nat);
         Ok(())
     }
 
-    /// A destination that nat OUTPUT rewrote chooses a route again; `-o` of filter OUTPUT still sees
-    /// the old one.
+    /// A destination that nat OUTPUT rewrote chooses a route again.
     #[inline(never)]
     pub(super) fn reroute_dnat(&mut self, state: &mut State) -> Move {
         if state.dst != self.packet_of(state).dst {
@@ -284,6 +284,11 @@ fn lost(end: End) -> Move {
 
 fn is_loopback6(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_loopback())
+}
+
+fn is_no_source6(address: IpAddr) -> bool {
+    let IpAddr::V6(v6) = address else { return false };
+    v6.is_unspecified() || v6.is_loopback() || v6.is_multicast() || v6.is_unicast_link_local()
 }
 
 fn is_multicast(address: IpAddr) -> bool {

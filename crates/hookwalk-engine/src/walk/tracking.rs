@@ -18,6 +18,16 @@ impl Way<'_> {
     #[inline(never)]
     pub(super) fn track(&mut self, state: &mut State, hook: Hook) -> Move {
         let at = At::Table(hook, TableName::Mangle);
+        let in_other_zone = self.connection_of(state).is_some_and(|known| known.zone != state.zone);
+        if state.connection.is_some() && (in_other_zone || state.tracking == PacketState::Untracked) {
+            // Table raw took a later packet out of its connection, and of the mapping with it.
+            state.connection = None;
+            (state.dnat, state.snat, state.masquerade) = (false, false, false);
+            (state.dnat_by, state.snat_by, state.connmark) = (None, None, 0);
+            if state.tracking != PacketState::Untracked {
+                state.tracking = PacketState::New;
+            }
+        }
         if state.tracked || state.connection.is_some() {
             // In again by lo, conntrack has seen it; and of later packets it is told what they are.
             (state.at, state.tracked) = (at, true);
@@ -212,6 +222,8 @@ impl Way<'_> {
             dst: known.reply.src,
             dport: known.reply.sport,
             dport_range: None,
+            zone: state.zone,
+            masqueraded_by: None,
             entry: Some(entry),
         };
         let (dnat, snat, connmark) = (known.is_dnat(), known.is_snat(), known.mark);

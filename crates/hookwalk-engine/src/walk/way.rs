@@ -45,6 +45,8 @@ pub(crate) struct Way<'e> {
     /// Every packet under way: the first, and one for each later one that follows an outcome of it.
     pub(crate) packets: Vec<Packet>,
     pub(crate) connections: Vec<Connection>,
+    /// Answers under way, each with the packet that follows it.
+    pub(crate) answered: Vec<(PacketId, State)>,
     /// Which later packet is asked about.
     pub(crate) later: Option<PacketState>,
     pub(crate) facts: Facts,
@@ -251,7 +253,7 @@ impl Way<'_> {
         state.mark_at_table = state.mark;
         if table == TableName::Nat {
             if let Some(connection) = state.connection {
-                self.map(state, connection, hook);
+                self.map(state, connection, hook)?;
                 self.behind(state, hook, table);
                 return Ok(());
             }
@@ -378,7 +380,7 @@ impl Way<'_> {
 
     fn leave(&self, state: &mut State) -> Move {
         if !state.looped_back {
-            self.avoid_taken(state);
+            self.avoid_taken(state)?;
         }
         let route = state.route.unwrap_or(Chosen::LOOPBACK);
         let arrived = state.in_interface != Interface::None;

@@ -1,14 +1,15 @@
 //! The engine as arbiter.
 
 use hookwalk_engine::{
-    Engine, Host, Outcome, Packet, PacketState, Place, RuleRef, StepKind, Verdict, Walk, WalkStep,
+    Engine, Host, Outcome, Packet, PacketState, Place, RuleRef, Simulator, StepKind, Verdict, Walk, WalkStep,
 };
 use hookwalk_parser::Severity;
+use hookwalk_parser::types::Family;
 
 use super::answer::{Answer, Answers, AsItLeft, Port, Unknown};
 use super::scene::{Context, Moment, Scene, Shot, first_state};
 use super::{Arbiter, ArbiterError};
-use crate::packets::{PacketSpec, proto};
+use crate::packets::{PacketSpec, icmp, proto};
 
 /// Answers by walking the dump.
 pub struct EngineArbiter {
@@ -56,7 +57,12 @@ impl EngineArbiter {
             Moment::Second => PacketState::Second,
             Moment::Reply => PacketState::Reply,
             Moment::Established => PacketState::Established,
+            Moment::Related => PacketState::Related,
         };
+        if shot.moment == Moment::Related && !proto::is_icmp(shot.first.proto) {
+            // What the first packet does not have itself is told of the error.
+            (packet.icmp_type, packet.icmp_code) = error_type(shot.first.family());
+        }
         Ok(engine.walk(&packet)?)
     }
 }
@@ -68,6 +74,20 @@ impl Arbiter for EngineArbiter {
 
     fn answer(&mut self, shot: &Shot) -> Result<Answers, ArbiterError> {
         let walk = self.walk(shot)?;
+        self.answers(&walk)
+    }
+}
+
+impl EngineArbiter {
+    /// What becomes of packets one after the other on the node of the scene, with the connections that it was told
+    /// to have. Where chance decides it decides by `seed`.
+    pub fn answer_session(&self, packets: &[PacketSpec], seed: u64) -> Result<Vec<Answers>, ArbiterError> {
+        let engine = self.engine.as_ref().ok_or(ArbiterError::NoScene)?;
+        let mut session = Simulator::new(engine, seed);
+        packets.iter().map(|spec| self.answers(&session.walk(&spec.to_packet())?)).collect()
+    }
+
+    fn answers(&self, walk: &Walk) -> Result<Answers, ArbiterError> {
         let engine = self.engine.as_ref().ok_or(ArbiterError::NoScene)?;
         let rule = |rule: Option<&RuleRef>| {
             rule.map(|rule| String::from_utf8_lossy(engine.text(rule)).into_owned()).unwrap_or_default()
@@ -79,7 +99,8 @@ impl Arbiter for EngineArbiter {
                     .unknown
                     .push(Unknown { rule: rule(assumption.rule.as_ref()), what: assumption.what.clone() });
             }
-            for outcome in &case.outcomes {
+            // Of what a hash decides only the one address that it picks can be seen.
+            for outcome in case.outcomes.iter().filter(|outcome| outcome.picked != Some(false)) {
                 for assumption in &outcome.assume {
                     let rule = rule(assumption.rule.as_ref());
                     answers.unknown.push(Unknown { rule, what: assumption.what.clone() });
@@ -112,7 +133,8 @@ pub fn shot_of(packet: &Packet) -> Option<Shot> {
         PacketState::Second => Moment::Second,
         PacketState::Reply => Moment::Reply,
         PacketState::Established => Moment::Established,
-        _ => return None,
+        PacketState::Related => Moment::Related,
+        PacketState::Untracked => return None,
     };
     let mut spec = PacketSpec {
         in_iface: packet.in_interface.map(|name| name.to_string()),
@@ -135,6 +157,15 @@ pub fn shot_of(packet: &Packet) -> Option<Shot> {
     let is_bridged = packet.physdev_in.is_some() || packet.physdev_out.is_some();
     (!is_open && as_asked && !is_bridged && packet.fragment_offset == 0)
         .then_some(Shot { first: spec, moment })
+}
+
+/// Type and code of the error that [`later::error`](super::later::error) makes.
+fn error_type(family: Family) -> (Option<u8>, Option<u8>) {
+    if family == Family::V4 {
+        (Some(icmp::UNREACHABLE), Some(3))
+    } else {
+        (Some(icmp::UNREACHABLE_V6), Some(4))
+    }
 }
 
 /// The answers of one case of a walk.
@@ -162,8 +193,9 @@ fn answer(outcome: &Outcome) -> Answer {
     };
     let is_delivered = matches!(outcome.verdict, Verdict::Forwarded | Verdict::Sent | Verdict::Local);
     let port = |known: Option<u16>, range: Option<hookwalk_parser::types::PortRange>| match (known, range) {
-        (Some(port), _) => Port::Known(port),
-        (None, Some(range)) => Port::Among(range.first..=range.last),
+        // In a session the engine draws one of them, and the kernel another.
+        (_, Some(range)) => Port::Among(range.first..=range.last),
+        (Some(port), None) => Port::Known(port),
         (None, None) => Port::Untold,
     };
     let packet = is_delivered.then(|| AsItLeft {

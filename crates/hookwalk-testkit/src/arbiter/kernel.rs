@@ -18,7 +18,13 @@ pub struct KernelArbiter {
     /// Whose rules are in it.
     rules: Vec<(Backend, Family)>,
     has_sets: bool,
+    /// Whether rules count connections.
+    counts: bool,
 }
+
+/// `connlimit` looks only once in a tick of the kernel's clock whether it has counted a connection already
+/// (`net/netfilter/nf_conncount.c`, `last_gc`): packets of a session are apart by more than one.
+const TICK: std::time::Duration = std::time::Duration::from_millis(21);
 
 impl KernelArbiter {
     /// An arbiter without a scene.
@@ -45,6 +51,7 @@ impl KernelArbiter {
             node.load(scene.backend, scene.family, &scene.rules)?;
         }
         self.has_sets = !first.sets.is_empty();
+        self.counts = scenes.iter().any(|scene| scene.rules.contains("-m connlimit "));
         self.rules = here;
         Ok(())
     }
@@ -73,6 +80,7 @@ impl KernelArbiter {
             rule: node.command("ip", &[ip, "rule"])?,
             ipset,
             sysctl: node.sysctls(scene.family)?,
+            conntrack: String::new(),
         };
         Ok(Scene { rules: node.save(scene.backend, scene.family)?, context, ..scene.clone() })
     }
@@ -91,17 +99,66 @@ impl KernelArbiter {
         if opened.connection.is_none() {
             return Ok(None);
         }
-        let Some(reply) = reply(&shot.first, &opened, topology) else { return Ok(None) };
+        let Some((reply, error)) = answers_to(&shot.first, &opened, topology) else { return Ok(None) };
         let seen = match shot.moment {
             Moment::First | Moment::Second => node.send_within_session(first)?,
             Moment::Reply => node.send_within_session(Injection::of(&reply))?,
+            Moment::Related => node.send_within_session(Injection::of(&error))?,
             Moment::Established => {
                 node.send_within_session(Injection::of(&reply))?;
+                if !self.has_answered(&shot.first)? {
+                    return Ok(None);
+                }
                 node.send_within_session(Injection::of(&later::established(&shot.first)))?
             }
         };
         node.forget_connections()?;
         Ok(Some(seen))
+    }
+
+    /// What becomes of packets one after the other on a node with the rules of a scene that has seen nothing else.
+    /// The rules are loaded anew, since they keep what they counted.
+    pub fn answer_session(
+        &mut self,
+        scene: &Scene,
+        packets: &[PacketSpec],
+    ) -> Result<Vec<Answer>, ArbiterError> {
+        self.node()?.clear()?;
+        self.rules.clear();
+        self.place(scene)?;
+        packets.iter().map(|packet| Ok(self.step(packet)?.0)).collect()
+    }
+
+    /// What becomes of the next packet of a session, and everything that was seen of it.
+    pub fn step(&self, packet: &PacketSpec) -> Result<(Answer, Observation), ArbiterError> {
+        if self.counts {
+            std::thread::sleep(TICK);
+        }
+        let seen = self.node()?.send_within_session(Injection::of(packet))?;
+        Ok((answer(&seen, self.told()), seen))
+    }
+
+    /// The answer to a packet that was seen to get through, and an ICMP error about it.
+    pub fn answers_to(&self, packet: &PacketSpec, seen: &Observation) -> Option<(PacketSpec, PacketSpec)> {
+        answers_to(packet, seen, &self.node.as_ref()?.0)
+    }
+
+    /// Puts other rules in the place of those of the scene; its connections stay.
+    pub fn replace_rules(&mut self, scene: &Scene) -> Result<(), ArbiterError> {
+        Ok(self.node()?.load_within_session(scene.backend, scene.family, &scene.rules)?)
+    }
+
+    /// The connections of the node, as `conntrack -L` lists them.
+    pub fn connections(&self, family: Family) -> Result<String, ArbiterError> {
+        let family = if family == Family::V4 { "ipv4" } else { "ipv6" };
+        Ok(self.node()?.command("conntrack", &["-L", "-f", family])?)
+    }
+
+    /// Whether the connection of a first packet has seen an answer: one that rules leave untracked is none.
+    fn has_answered(&self, first: &PacketSpec) -> Result<bool, ArbiterError> {
+        let known = self.connections(first.family())?;
+        let ends = format!("src={} dst={} ", first.src, first.dst);
+        Ok(known.lines().any(|line| line.contains(&ends) && !line.contains("[UNREPLIED]")))
     }
 
     /// [`Arbiter::answer`] for the first packets of connections; faster than one by one.
@@ -123,14 +180,20 @@ impl Arbiter for KernelArbiter {
     }
 }
 
-/// The answer to a first packet, as [`later::reply`] makes it, where there is one.
-fn reply(first: &PacketSpec, opened: &Observation, topology: &Topology) -> Option<PacketSpec> {
+/// The answer to a first packet and an ICMP error about it, as [`later`] makes them, where there are any.
+fn answers_to(
+    first: &PacketSpec,
+    opened: &Observation,
+    topology: &Topology,
+) -> Option<(PacketSpec, PacketSpec)> {
     let out = match &opened.verdict {
         Verdict::Forwarded { interface } | Verdict::Sent { interface } => Some(interface.clone()),
         Verdict::Local { .. } => None,
         _ => return None,
     };
-    later::reply(first, &opened.decoded()?, out, topology)
+    let arrived = opened.decoded()?;
+    let reply = later::reply(first, &arrived, out.clone(), topology)?;
+    Some((reply, later::error(first, &arrived, out, topology)?))
 }
 
 /// What was seen, with the steps of one backend's rules or of all.

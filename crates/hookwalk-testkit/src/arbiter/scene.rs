@@ -57,6 +57,8 @@ pub struct Context {
     pub ipset: String,
     /// Lines of `sysctl -a`
     pub sysctl: String,
+    /// `conntrack -L`, of a node that knows connections; empty where nothing is said about them
+    pub conntrack: String,
 }
 
 /// When in its connection a packet comes.
@@ -70,11 +72,13 @@ pub enum Moment {
     Reply,
     /// The first's sender again, after the answer.
     Established,
+    /// An ICMP error about the first, from where an answer would come.
+    Related,
 }
 
 impl Moment {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::First, Self::Second, Self::Reply, Self::Established];
+    pub const ALL: [Self; 5] = [Self::First, Self::Second, Self::Reply, Self::Established, Self::Related];
 
     /// The word for it in packet JSON.
     pub fn name(self) -> &'static str {
@@ -83,6 +87,7 @@ impl Moment {
             Self::Second => "second",
             Self::Reply => "reply",
             Self::Established => "established",
+            Self::Related => "related",
         }
     }
 }
@@ -164,6 +169,23 @@ pub mod later {
             _ => {}
         }
         Some(reply)
+    }
+
+    /// The ICMP error about a packet that got through as `arrived`, from who was asked: that its port is
+    /// unreachable. None where an answer could not be.
+    pub fn error(
+        first: &PacketSpec,
+        arrived: &PacketSpec,
+        out: Option<String>,
+        topology: &Topology,
+    ) -> Option<PacketSpec> {
+        let answer = reply(first, arrived, out, topology)?;
+        let (proto, icmp_type, icmp_code) = match answer.src {
+            std::net::IpAddr::V4(_) => (proto::ICMP, icmp::UNREACHABLE, 3),
+            std::net::IpAddr::V6(_) => (proto::ICMPV6, icmp::UNREACHABLE_V6, 4),
+        };
+        let about = Some(Box::new(PacketSpec { in_iface: None, mark: 0, ..arrived.clone() }));
+        Some(PacketSpec { proto, icmp_type, icmp_code, tos: 0, about, ..answer })
     }
 
     /// The packet as it goes on once there was an answer.

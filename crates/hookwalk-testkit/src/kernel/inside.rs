@@ -72,6 +72,13 @@ impl Inside {
     /// Replaces the rules of a backend and family. Tables are committed one by one, so some may be there after
     /// an error.
     pub(super) fn load(&mut self, backend: Backend, family: Family, text: &str) -> Result<(), Error> {
+        let restored = self.replace(backend, family, text);
+        self.forget_all()?;
+        restored
+    }
+
+    /// The same, but connections stay.
+    pub(super) fn replace(&mut self, backend: Backend, family: Family, text: &str) -> Result<(), Error> {
         let named = tables(text);
         let number = address_family(family);
         self.has_lists |= text.contains("-m recent ");
@@ -89,7 +96,6 @@ impl Inside {
             }
             Backend::Nft => self.read_handles()?,
         }
-        self.forget_all()?;
         restored.map(drop)
     }
 
@@ -274,14 +280,17 @@ fn accounts(text: &str) -> BTreeSet<&str> {
     text.split("--nfacct-name ").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect()
 }
 
-/// A socket that sends from this address with this mark. Routing rules look at the address of the socket, not
-/// at that of the header; one that is not the node's own cannot be bound, and the socket then has none.
+/// A socket that sends from this address, its own or another's, with this mark. Routing rules look at the address
+/// of the socket, not at that of the header; a group cannot be bound, and the socket then has none.
 fn raw_socket(src: IpAddr, mark: u32) -> io::Result<RawSocket> {
     let domain = if src.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let raw = RawSocket::new(domain, Type::RAW, Some(Protocol::from(RAW)))?;
     raw.set_mark(mark)?;
     if src.is_ipv4() {
         raw.set_broadcast(true)?;
+        raw.set_freebind_v4(true)?;
+    } else {
+        raw.set_freebind_v6(true)?;
     }
     match raw.bind(&SocketAddr::new(src, 0).into()) {
         Err(error) if error.kind() != io::ErrorKind::AddrNotAvailable && !src.is_multicast() => Err(error),

@@ -84,6 +84,17 @@ impl Namespace {
         self.ask(move |inside| inside.load(backend, family, &text))
     }
 
+    /// Like [`Namespace::load`], but connections stay.
+    pub fn load_within_session(
+        &self,
+        backend: Backend,
+        family: Family,
+        restore_text: &str,
+    ) -> Result<(), Error> {
+        let text = restore_text.to_owned();
+        self.ask(move |inside| inside.replace(backend, family, &text))
+    }
+
     /// Takes all rules away.
     pub fn clear(&self) -> Result<(), Error> {
         self.ask(Inside::clear)

@@ -127,7 +127,8 @@ impl Draw<'_> {
         let neighbour = near.and_then(|subnets| self.dice.pick(&subnets).copied());
         let src = match (neighbour, self.dice.number(0..=9)) {
             (Some(subnet), 0..=4) => subnet.nth(self.dice.of([5, 9, 77])),
-            // A source that is not its own cannot be bound to, and routing would not see it.
+            // As a transparent proxy sends, from an address that is not its own.
+            (None, 0) => self.address(),
             (None, _) => self.own_address(),
             (_, 9) if self.dice.chance(20) => self.odd_source(),
             _ => self.address(),

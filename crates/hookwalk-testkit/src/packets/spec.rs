@@ -179,6 +179,7 @@ impl PacketSpec {
         }
         if proto::is_icmp(self.proto) {
             (packet.icmp_type, packet.icmp_code) = (Some(self.icmp_type), Some(self.icmp_code));
+            packet.icmp_id = Some(self.icmp_id);
         }
         if let Some(fragment) = self.fragment {
             (packet.fragment_offset, packet.more_fragments) = (fragment.offset, fragment.more);

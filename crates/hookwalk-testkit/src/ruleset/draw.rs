@@ -46,6 +46,8 @@ pub(super) struct Draw<'a> {
     pub(super) tracked: bool,
     /// The extensions that may occur; none for all.
     pub(super) extensions: Option<&'a [&'static str]>,
+    /// Whether rules remember what they counted from packet to packet, and nothing is left to chance.
+    pub(super) session: bool,
 }
 
 impl Draw<'_> {

@@ -60,7 +60,13 @@ const SECURITY: Group = Group {
 impl Ruleset {
     /// A ruleset for a node: the same one for the same seed, family and topology.
     pub fn random(seed: u64, family: Family, topology: &Topology) -> Self {
-        Draw::new(&mut Dice::new(seed), family, topology, None).ruleset()
+        Draw::new(&mut Dice::new(seed), family, topology, None, false).ruleset()
+    }
+
+    /// A ruleset for packets one after the other: with lists, counts, buckets and quotas that a few packets use
+    /// up, and with nothing that chance decides.
+    pub fn of_session(seed: u64, family: Family, topology: &Topology) -> Self {
+        Draw::new(&mut Dice::new(seed), family, topology, None, true).ruleset()
     }
 }
 
@@ -71,10 +77,12 @@ impl<'a> Draw<'a> {
         family: Family,
         topology: &'a Topology,
         extensions: Option<&'a [&'static str]>,
+        session: bool,
     ) -> Self {
         let tracked = topology.track_connections;
-        let mut draw = Draw { dice, family, topology, sets: vec![], exotic: false, tracked, extensions };
-        draw.exotic = draw.chance(12) || extensions.is_some();
+        let mut draw =
+            Draw { dice, family, topology, sets: vec![], exotic: false, tracked, extensions, session };
+        draw.exotic = draw.chance(12) && !session || extensions.is_some();
         // Whoever names the match wants sets.
         let has_sets = draw.chance(50) || extensions.is_some();
         if has_sets && draw.allows("set") {

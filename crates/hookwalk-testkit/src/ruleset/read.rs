@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use hookwalk_parser::extensions::{IcmpType, Match, MultiportPorts, Target as Typed};
 use hookwalk_parser::types::{AddressRange, Family, InterfacePattern, MaskedAddress, Negatable, PortRange};
-use hookwalk_parser::{BaseMatches, Dump, Policy};
+use hookwalk_parser::{BaseMatches, Dump, Policy, Reader};
 
 use super::draw::{around, around_address, condition};
-use super::{Chain, Condition, Hint, Rule, Ruleset, Table, Target};
+use super::{Chain, Condition, Hint, Rule, Ruleset, Set, Table, Target};
 
 const TABLES: [&str; 5] = ["raw", "mangle", "nat", "filter", "security"];
 
@@ -43,6 +43,28 @@ impl Ruleset {
         });
         Self { family, sets: vec![], tables: tables.collect() }
     }
+
+    /// The same of texts: what `iptables-save` and `ipset save` print.
+    pub fn read(family: Family, sets: &str, rules: &str) -> Self {
+        let dump = Reader::new().family(family).parse(rules);
+        Self { sets: read_sets(sets), ..Self::of_dump(&dump, family) }
+    }
+}
+
+/// `create` lines, each with the `add` lines of its set.
+fn read_sets(text: &str) -> Vec<Set> {
+    let mut sets: Vec<Set> = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        let (verb, name) = (words.next(), words.next().unwrap_or_default());
+        if verb == Some("create") {
+            sets.push(Set { name: name.to_owned(), dimensions: 1, text: String::new(), elements: vec![] });
+        }
+        if let Some(set) = sets.iter_mut().find(|set| set.name == name) {
+            set.text.extend([line, "\n"]);
+        }
+    }
+    sets
 }
 
 fn read(rule: &hookwalk_parser::Rule, family: Family) -> Rule {
@@ -215,7 +237,8 @@ mod tests {
             let family = if seed % 2 == 0 { Family::V4 } else { Family::V6 };
             let drawn = Ruleset::random(seed, family, &Topology::default());
             let dump = hookwalk_parser::parse(drawn.to_string());
-            let read = Ruleset::of_dump(&dump, family);
+            let read = Ruleset::read(family, &drawn.sets_text(), &drawn.to_string());
+            assert_eq!(read.sets_text(), drawn.sets_text());
             let again = hookwalk_parser::parse(read.to_string());
             assert_eq!(
                 String::from_utf8_lossy(&dump.canonical()),

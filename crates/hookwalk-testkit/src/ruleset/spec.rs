@@ -61,7 +61,7 @@ impl Spec {
     }
 
     fn draw<'a>(&'a self, dice: &'a mut Dice) -> Draw<'a> {
-        Draw::new(dice, self.family, &self.topology, self.extensions.as_deref())
+        Draw::new(dice, self.family, &self.topology, self.extensions.as_deref(), false)
     }
 }
 

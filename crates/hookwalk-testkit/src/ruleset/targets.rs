@@ -210,7 +210,8 @@ fn dnat(draw: &mut Draw<'_>, place: Place) -> Option<Target> {
         9 => format!("{first}-{}", crate::topology::Subnet::new(first, 128).nth(1)),
         _ => first.to_string(),
     };
-    let how = if draw.chance(6) { draw.word([" --random", " --persistent"]) } else { "" };
+    let random = if draw.session { "" } else { " --random" };
+    let how = if draw.chance(6) { draw.dice.of([random, " --persistent"]) } else { "" };
     Some(Target { ext: "DNAT", text: format!("-j DNAT --to-destination {to}{how}"), edges })
 }
 
@@ -244,15 +245,16 @@ fn snat(draw: &mut Draw<'_>, place: Place) -> Option<Target> {
         3 => format!("{first}-{}", crate::topology::Subnet::new(first, 128).nth(3)),
         _ => first.to_string(),
     };
-    let how = if draw.chance(10) { draw.word([" --random", " --random-fully", " --persistent"]) } else { "" };
+    let is_drawn = draw.chance(10) && !draw.session;
+    let how = if is_drawn { draw.word([" --random", " --random-fully", " --persistent"]) } else { "" };
     Some(target("SNAT", format!("-j SNAT --to-source {to}{how}")))
 }
 
 fn masquerade(draw: &mut Draw<'_>, place: Place) -> Option<Target> {
     let options = match draw.dice.number(0..=9) {
         0 if proto::has_ports(place.protocol) => " --to-ports 2000-2100",
-        1 => " --random-fully",
-        2 => " --random",
+        1 if !draw.session => " --random-fully",
+        2 if !draw.session => " --random",
         _ => "",
     };
     Some(target("MASQUERADE", format!("-j MASQUERADE{options}")))

@@ -1,6 +1,9 @@
 //! What the tests with a kernel share.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub(crate) mod case;
+pub(crate) mod smaller;
+
 use hookwalk::{Host, context};
 use hookwalk_testkit::arbiter::Context;
 use hookwalk_testkit::kernel::Namespace;
@@ -46,5 +49,10 @@ pub(crate) fn host(said: &Context) -> Host {
     let (sysctls, lost) = context::sysctls(&said.sysctl);
     assert!(lost.is_empty(), "{lost:?} in\n{}", said.sysctl);
     host.sysctls = sysctls;
+    if !said.conntrack.is_empty() {
+        let (connections, lost) = context::connections(0, &said.conntrack);
+        assert!(lost.is_empty(), "{lost:?} in\n{}", said.conntrack);
+        host = host.with_connections(connections);
+    }
     host
 }

@@ -13,3 +13,4 @@ mod common;
 
 mod one_node;
 mod random;
+mod sessions;

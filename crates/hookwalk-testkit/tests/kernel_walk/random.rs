@@ -9,9 +9,10 @@ use hookwalk_testkit::arbiter::{
 };
 use hookwalk_testkit::packets::{PacketSpec, aimed_at, proto};
 use hookwalk_testkit::ruleset::{MATCHES, MatchKind, Ruleset, TARGETS};
+use hookwalk_testkit::specimen::Specimen;
 use hookwalk_testkit::topology::Topology;
 
-use crate::common::{has_kernel, host, is_ci, setting};
+use crate::common::{has_kernel, host, is_ci, setting, smaller};
 
 /// What one family and backend came to.
 #[derive(Default)]
@@ -25,6 +26,8 @@ struct Tally {
     /// What was unknown although everything is told, each with where it was met first.
     unexplained: BTreeMap<String, (usize, String)>,
     differences: Vec<String>,
+    /// The first disagreements, to be made smaller.
+    specimens: Vec<Specimen>,
 }
 
 impl Tally {
@@ -44,6 +47,7 @@ impl Tally {
             self.unexplained.entry(what).or_insert((0, place)).0 += count;
         }
         self.differences.extend(other.differences);
+        self.specimens.extend(other.specimens);
     }
 }
 
@@ -54,7 +58,15 @@ fn topology(seed: u64) -> Topology {
 }
 
 /// The part of a rule that no packet and no context answers, where that is why something is unknown.
-fn excuse(unknown: &Unknown) -> Option<String> {
+fn excuse(unknown: &Unknown, shot: &Shot) -> Option<String> {
+    if unknown.what.contains("that NAT drew") {
+        return Some("a port that NAT draws".to_owned());
+    }
+    // How long an ICMP error is nobody tells, nor of one about ICMP its type.
+    let of_error = ["-m length ", "-m quota ", "-m icmp ", "-m icmp6 "];
+    if shot.moment == Moment::Related && of_error.iter().any(|word| unknown.rule.contains(word)) {
+        return Some("an ICMP error".to_owned());
+    }
     let has = |word: &str| format!("{} ", unknown.rule).contains(&format!(" {word} "));
     let by_match = MATCHES.iter().filter(|kind| kind.is_exotic()).map(MatchKind::word).find(|word| has(word));
     let by_target =
@@ -62,16 +74,9 @@ fn excuse(unknown: &Unknown) -> Option<String> {
     by_match.or(by_target.map(|kind| format!("-j {}", kind.ext)))
 }
 
-/// Whether a later packet is one that a walk speaks of. What the answer leaves on the connection (a mark) is no
-/// part of one, nor are zones, an SCTP association beyond its INIT, and a local sender with another's address.
-fn may_follow(scene: &Scene, shot: &Shot) -> bool {
-    let marks = scene.rules.contains("CONNMARK") && shot.moment == Moment::Established;
-    let own = shot.first.in_iface.is_some()
-        || shot.first.src.is_loopback()
-        || scene.topology.addresses(scene.family).any(|own| own == shot.first.src);
-    // MASQUERADE gives a connection up whose packets leave by another interface than the first.
-    let moves = scene.rules.contains("MASQUERADE") && !scene.topology.rules.is_empty();
-    !marks && own && !moves && !scene.rules.contains("--zone") && shot.first.proto != proto::SCTP
+/// Whether the arbiter makes such a later packet: of an SCTP association it makes nothing but the first.
+fn may_follow(shot: &Shot) -> bool {
+    shot.first.proto != proto::SCTP || matches!(shot.moment, Moment::Second | Moment::Related)
 }
 
 struct Job {
@@ -148,9 +153,10 @@ impl Job {
         // Later packets cost up to three each.
         let openers = specs.iter().filter(|_| scene.topology.track_connections).step_by(5);
         for (count, spec) in openers.enumerate() {
-            let moment = [Moment::Second, Moment::Reply, Moment::Established].into_iter().cycle().nth(count);
+            let moment = [Moment::Second, Moment::Reply, Moment::Established, Moment::Related];
+            let moment = moment.into_iter().cycle().nth(count);
             let shot = Shot { first: spec.clone(), moment: moment.unwrap_or(Moment::Second) };
-            if !may_follow(scene, &shot) {
+            if !may_follow(&shot) {
                 continue;
             }
             // Where it is not known what the first came to, nothing is said of what follows.
@@ -180,7 +186,8 @@ impl Job {
         let Shot { first, moment } = shot;
         let place = format!("seed {number}, {family:?} {backend:?}, {} of {first}", moment.name());
         tally.with_unknown += usize::from(!answers.unknown.is_empty());
-        let excuses: Vec<Option<String>> = answers.unknown.iter().map(excuse).collect();
+        let excuses: Vec<Option<String>> =
+            answers.unknown.iter().map(|unknown| excuse(unknown, shot)).collect();
         let is_exotic = self.is_exotic;
         let ports = answers.possible.iter().filter_map(|answer| answer.packet.as_ref());
         let is_drawn = ports.into_iter().any(AsItLeft::has_drawn_port);
@@ -191,7 +198,8 @@ impl Job {
                 // What follows from another answer, and sets that a rule adds to.
                 None if unknown.what == Unknown::MAYBE && (is_excused || is_exotic || is_drawn) => {}
                 // Who answers from this node is not told.
-                None if unknown.rule.contains(" -m owner ") && shot.moment == Moment::Reply => {}
+                None if unknown.rule.contains(" -m owner ")
+                    && matches!(shot.moment, Moment::Reply | Moment::Related) => {}
                 None if unknown.rule.contains(" -m set ") && rules.contains(" -j SET ") => {}
                 None => {
                     let what = format!("{} in {}", unknown.what, unknown.rule);
@@ -202,6 +210,7 @@ impl Job {
         if let Err(why) = answers.agree(seen) {
             let Context { route, rule, .. } = &scene.context;
             tally.differences.push(format!("{place}: {why}\n{sets}{rules}\n{rule}{route}"));
+            tally.specimens.push(Specimen::of_scene(scene, vec![shot.clone()]));
         }
     }
 }
@@ -231,7 +240,8 @@ fn the_walk_is_what_linux_does() {
     for thread in threads {
         tally.add(thread.join().unwrap());
     }
-    let Tally { pairs, moments, verdicts, unknown, with_unknown, unexplained, differences } = tally;
+    smaller::write(&tally.specimens, false);
+    let Tally { pairs, moments, verdicts, unknown, with_unknown, unexplained, differences, .. } = tally;
     eprintln!("{pairs} pairs in {:?}, {} differences", start.elapsed(), differences.len());
     eprintln!("{moments:?}\n{verdicts:?}\n{with_unknown} pairs with something unknown: {unknown:?}");
     let shown = usize::try_from(setting("HOOKWALK_SHOW", 10)).unwrap();

@@ -1,7 +1,8 @@
 //! What the connection of a packet and the memory of rules answer.
 //!
 //! Each packet of a comparison meets a node that knows no connections, but rules keep what they counted. So
-//! buckets, quotas and lists are drawn where a fresh one and a used one answer alike.
+//! buckets, quotas and lists are drawn where a fresh one and a used one answer alike; for a session, where rules are
+//! loaded anew for a few packets, so that these use them up.
 
 use crate::packets::proto;
 use crate::ruleset::draw::{Draw, MASQUERADE_MARK, condition, range};
@@ -84,12 +85,16 @@ pub(super) fn conntrack(draw: &mut Draw<'_>, protocol: u8) -> Condition {
 }
 
 pub(super) fn connlimit(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let option = draw.word([
-        "--connlimit-above 0",
-        "--connlimit-above 70000",
-        "--connlimit-upto 70000",
-        "--connlimit-upto 0",
-    ]);
+    let option = if draw.session {
+        draw.word(["--connlimit-above 1", "--connlimit-upto 2"])
+    } else {
+        draw.word([
+            "--connlimit-above 0",
+            "--connlimit-above 70000",
+            "--connlimit-upto 70000",
+            "--connlimit-upto 0",
+        ])
+    };
     let side = draw.word(["--connlimit-saddr", "--connlimit-daddr"]);
     let mask = if draw.is_v4() { 24 } else { 64 };
     condition("connlimit", format!("-m connlimit {option} --connlimit-mask {mask} {side}"), [])
@@ -113,17 +118,30 @@ pub(super) fn helper(draw: &mut Draw<'_>, _: u8) -> Condition {
 }
 
 pub(super) fn random(draw: &mut Draw<'_>, _: u8) -> Condition {
+    if draw.session {
+        let probability = draw.word(["0.00000000001", "1.00000000000"]);
+        return condition("statistic", format!("-m statistic --mode random --probability {probability}"), []);
+    }
     let probability = draw.word(["0.5", "0.33333333349", "0.00000000001", "0.99999999999", "0.2", "0.5"]);
     let not = draw.not();
     condition("statistic", format!("-m statistic --mode random {not}--probability {probability}"), [])
 }
 
-/// The only one that answers the same each time.
+/// Every one is the only one that answers the same each time.
 pub(super) fn nth(draw: &mut Draw<'_>, _: u8) -> Condition {
-    condition("statistic", format!("-m statistic --mode nth {}--every 1 --packet 0", draw.not()), [])
+    let every = if draw.session {
+        draw.word(["2 --packet 0", "2 --packet 1", "3 --packet 1"])
+    } else {
+        "1 --packet 0"
+    };
+    condition("statistic", format!("-m statistic --mode nth {}--every {every}", draw.not()), [])
 }
 
-pub(super) fn limit(_: &mut Draw<'_>, _: u8) -> Condition {
+pub(super) fn limit(draw: &mut Draw<'_>, _: u8) -> Condition {
+    if draw.session {
+        let burst = draw.dice.number(1..=3);
+        return condition("limit", format!("-m limit --limit 1/hour --limit-burst {burst}"), []);
+    }
     condition("limit", "-m limit --limit 10000/sec --limit-burst 10000", [])
 }
 
@@ -131,20 +149,41 @@ pub(super) fn hashlimit(draw: &mut Draw<'_>, _: u8) -> Condition {
     let option = draw.word(["upto", "above"]);
     let mode = draw.word(["srcip", "dstip", "srcip,dstport", "dstip,srcport"]);
     let name = draw.dice.number(0..=99_999);
-    let text = format!(
-        "-m hashlimit --hashlimit-{option} 10000/sec --hashlimit-burst 10000 --hashlimit-mode {mode} --hashlimit-name h{name}"
-    );
+    let rate = if draw.session {
+        draw.word(["1/hour --hashlimit-burst 1", "2/hour --hashlimit-burst 2"])
+    } else {
+        "10000/sec --hashlimit-burst 10000"
+    };
+    let text =
+        format!("-m hashlimit --hashlimit-{option} {rate} --hashlimit-mode {mode} --hashlimit-name h{name}");
     condition("hashlimit", text, [])
 }
 
 pub(super) fn quota(draw: &mut Draw<'_>, _: u8) -> Condition {
-    let bytes = draw.dice.of([0_u64, 1_000_000_000]);
+    let bytes =
+        if draw.session { draw.dice.of([60_u64, 100, 200]) } else { draw.dice.of([0, 1_000_000_000]) };
     condition("quota", format!("-m quota {}--quota {bytes}", draw.not()), [])
 }
 
 /// Lists that nothing fills, or that nothing asks.
 pub(super) fn recent(draw: &mut Draw<'_>, _: u8) -> Condition {
     let not = draw.not();
+    if draw.session {
+        let list = draw.word(["LIST-A", "LIST-B"]);
+        let side = draw.word(["--rsource", "--rsource", "--rdest"]);
+        let how = draw.word([
+            "--set",
+            "--set",
+            "--rcheck",
+            "--rcheck --seconds 10800 --reap",
+            "--rcheck --hitcount 2",
+            "--update --seconds 3600",
+            "--update --seconds 3600 --hitcount 3",
+            "--rcheck --rttl",
+            "--remove",
+        ]);
+        return condition("recent", format!("-m recent {not}{how} --name {list} {side}"), []);
+    }
     let text = match draw.dice.number(0..=3) {
         0 => format!("{not}--set --name FILLED --rsource"),
         1 => format!("{not}--rcheck --seconds 10800 --reap --name EMPTY --rsource"),

@@ -27,6 +27,8 @@ pub struct MatchKind {
     weight: u32,
     /// What the packet alone cannot answer, or what is not modelled: drawn in some rulesets only.
     exotic: bool,
+    /// What keeps something from packet to packet: drawn more often for sessions.
+    remembers: bool,
     /// The word that tells it apart from others of the extension.
     word: &'static str,
     draw: fn(&mut Draw<'_>, u8) -> Condition,
@@ -47,6 +49,7 @@ const fn plain(ext: &'static str, weight: u32, draw: fn(&mut Draw<'_>, u8) -> Co
         protocols: NONE,
         weight,
         exotic: false,
+        remembers: false,
         word: "",
         draw,
     }
@@ -71,6 +74,10 @@ impl MatchKind {
 
     const fn exotic(self) -> Self {
         Self { exotic: true, ..self }
+    }
+
+    const fn remembers(self) -> Self {
+        Self { remembers: true, ..self }
     }
 
     const fn with(self, word: &'static str) -> Self {
@@ -127,16 +134,16 @@ pub const MATCHES: &[MatchKind] = &[
     plain("state", 2, connection::state),
     plain("conntrack", 5, connection::ctstate),
     plain("conntrack", 5, connection::conntrack),
-    plain("connlimit", 1, connection::connlimit),
+    plain("connlimit", 1, connection::connlimit).remembers(),
     plain("connbytes", 1, connection::connbytes).exotic(),
     plain("connlabel", 1, connection::connlabel).exotic(),
     plain("helper", 1, connection::helper).exotic(),
     plain("statistic", 2, connection::random),
-    plain("statistic", 1, connection::nth),
-    plain("limit", 1, connection::limit),
-    plain("hashlimit", 1, connection::hashlimit),
-    plain("quota", 1, connection::quota),
-    plain("recent", 2, connection::recent),
+    plain("statistic", 1, connection::nth).remembers(),
+    plain("limit", 1, connection::limit).remembers(),
+    plain("hashlimit", 1, connection::hashlimit).remembers(),
+    plain("quota", 1, connection::quota).remembers(),
+    plain("recent", 2, connection::recent).remembers(),
     plain("addrtype", 5, host::addrtype),
     plain("addrtype", 1, host::addrtype_in).at(ARRIVED),
     plain("set", 8, host::set),
@@ -176,13 +183,15 @@ impl Draw<'_> {
     pub(super) fn condition(&mut self, table: &str, hooks: u8, protocol: u8) -> Option<Condition> {
         let legal: Vec<&MatchKind> =
             MATCHES.iter().filter(|kind| kind.is_legal(self, table, hooks, protocol)).collect();
-        let total: u32 = legal.iter().map(|kind| kind.weight).sum();
+        let session = self.session;
+        let weight = |kind: &MatchKind| kind.weight * if session && kind.remembers { 10 } else { 1 };
+        let total: u32 = legal.iter().map(|kind| weight(kind)).sum();
         let mut left = self.dice.number(1..=total.max(1));
         for kind in legal {
-            if left <= kind.weight {
+            if left <= weight(kind) {
                 return Some((kind.draw)(self, protocol));
             }
-            left -= kind.weight;
+            left -= weight(kind);
         }
         None
     }
