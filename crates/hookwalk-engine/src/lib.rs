@@ -39,6 +39,7 @@ mod program;
 mod question;
 mod session;
 mod state;
+mod support;
 mod walk;
 mod walker;
 
@@ -54,5 +55,6 @@ pub use probability::Probability;
 pub use problem::{Problem, Site};
 pub use program::{Hook, TableName};
 pub use session::Simulator;
+pub use support::{MATCHES as MATCH_SUPPORT, Support, TARGETS as TARGET_SUPPORT, Tier};
 pub use walk::Limits;
 pub use walker::{CompactOutcome, CompactRule, CompactWalk, Walker};

@@ -8,7 +8,7 @@
 mod common;
 
 use common::case;
-use hookwalk_testkit::arbiter::{Arbiter as _, KernelArbiter, Shot};
+use hookwalk_testkit::arbiter::{Answer, Arbiter as _, KernelArbiter, Shot};
 use hookwalk_testkit::packets::PacketSpec;
 
 #[test]
@@ -23,7 +23,8 @@ fn the_engine_says_what_the_kernel_did() {
     assert!(failures.is_empty(), "{} packets differ:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// So that no case holds what a kernel would not do.
+/// So that no case holds what a kernel would not do. `HOOKWALK_WRITE=1` writes down what it does: of a new case
+/// node, rules and packets are enough.
 #[test]
 fn the_kernel_still_does_it() {
     if !common::has_kernel() {
@@ -38,14 +39,18 @@ fn the_kernel_still_does_it() {
             continue;
         }
         let mut kernel = KernelArbiter::new();
-        let seen = if case.session {
-            kernel.place(&scene).unwrap();
+        kernel.place(&scene).unwrap();
+        let saved = kernel.saved(&scene).unwrap();
+        let seen: Vec<Answer> = if case.session {
             let packets: Vec<PacketSpec> = shots.iter().map(|shot| shot.first.clone()).collect();
             kernel.answer_session(&scene, &packets).unwrap()
         } else {
-            kernel.place(&scene).unwrap();
             shots.iter().map(|shot| kernel.answer(shot).unwrap().possible.pop().unwrap()).collect()
         };
+        if std::env::var("HOOKWALK_WRITE").is_ok() {
+            case::write(&name, &case::Case::new(&case.about, &saved, &shots, &seen, case.session));
+            continue;
+        }
         for (seen, asked) in seen.iter().zip(&case.packet) {
             if let Some(why) = asked.seen.answer().differs(seen) {
                 failures.push(format!("{name}: {why}"));

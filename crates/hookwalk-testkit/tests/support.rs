@@ -4,28 +4,38 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use hookwalk_engine::{MATCH_SUPPORT, Support, TARGET_SUPPORT, Tier};
 use hookwalk_parser::extensions::{Match, Target};
 use hookwalk_testkit::ruleset::{MATCHES, TARGETS};
 
-/// What the comparison with the kernel says of an extension.
-fn compared(kinds: &[bool]) -> (&'static str, &'static str) {
+/// Whether random rulesets are made with it, so that both walk and Linux answer.
+fn compared(kinds: &[bool]) -> &'static str {
     match (kinds.contains(&false), kinds.contains(&true)) {
-        (true, false) => ("decided", "yes"),
-        (true, true) => ("decided; some options in cases", "yes"),
-        (false, true) => ("decided or in cases", "yes, both answers allowed"),
-        (false, false) => ("see limits.md", "no"),
+        (true, false) => "yes",
+        (true, true) => "yes; what stays unknown: both answers allowed",
+        (false, true) => "yes, both answers allowed",
+        (false, false) => "no",
     }
 }
 
-fn table(title: &str, flag: &str, names: &[&str], kinds: &BTreeMap<&str, Vec<bool>>) -> String {
+fn table(title: &str, flag: &str, all: &[Support], kinds: &BTreeMap<&str, Vec<bool>>) -> String {
     let mut text = format!(
-        "## {title}\n\n| `{flag}` | typed | the walk | compared with the kernel |\n|---|---|---|---|\n"
+        "## {title}\n\n| `{flag}` | tier | decided by | stays unknown | compared |\n|---|---|---|---|---|\n"
     );
-    let mut names = names.to_vec();
-    names.sort_unstable();
-    for name in names {
-        let (walk, kernel) = compared(kinds.get(name).map_or(&[], Vec::as_slice));
-        let _ = writeln!(text, "| `{name}` | yes | {walk} | {kernel} |");
+    for Support { name, tier, by, open } in all {
+        let tier = match tier {
+            Tier::Packet => 1,
+            Tier::Context => 2,
+            Tier::Open => 3,
+        };
+        let kinds = kinds.get(name).map_or(&[] as &[bool], Vec::as_slice);
+        // A comparison fails where one of these is left open, and where one of the others has no reason.
+        assert!(
+            kinds.iter().all(|exotic| !exotic) || !open.is_empty(),
+            "{name} can stay unknown for no reason"
+        );
+        assert!(kinds.iter().all(|exotic| *exotic) || tier < 3, "{name} is decided, and said not to be");
+        let _ = writeln!(text, "| `{name}` | {tier} | {by} | {open} | {} |", compared(kinds));
     }
     text
 }
@@ -46,18 +56,20 @@ fn the_support_table_is_what_the_code_says() {
     known(Match::NAMES, &matches);
     known(Target::NAMES, &targets);
     let mut text = "# What is supported\n\n\
-        Written by `cargo test -p hookwalk-testkit --test support` (with `HOOKWALK_WRITE=1`) from the parser's tables of \
-        extensions and the tables of matches and targets that random rulesets are made with.\n\n\
-        - **typed**: each option is read into a field of its own.\n\
-        - **the walk**: `decided` means that with packet and context given nothing stays open: a comparison with the \
-        kernel fails when it does. `in cases` means that a walk may split on it or end unknown, because packet and \
-        context do not tell (payload, options, sockets, hash seeds). `see limits.md`: no comparison says anything.\n\
-        - **compared with the kernel**: it occurs in the random rulesets that both walk and Linux answer.\n\n\
-        Addresses, interfaces, protocols, `-f`, ACCEPT, DROP, RETURN, jumps, gotos and policies are decided and compared.\n\n"
+        Written by `cargo test -p hookwalk-testkit --test support` (with `HOOKWALK_WRITE=1`) from the engine's table of \
+        what decides each extension (`hookwalk_engine::MATCH_SUPPORT`, `TARGET_SUPPORT`), the parser's names and the \
+        tables that random rulesets are made with. Each option of each of them is read into a field of its own.\n\n\
+        - **tier**: 1, the packet decides it; 2, context does, and without it the walk asks; 3, nothing that can be told \
+        does, and the walk is in cases or ends unknown.\n\
+        - **decided by**: fields of the packet (`uid`), context of the command (`--ipset`), or what stands there.\n\
+        - **stays unknown**: what is open also where packet and context are told, with the reason. The comparison with \
+        the kernel counts what is unknown and fails where it is nothing of this column.\n\
+        - **compared**: it occurs in the random rulesets that both walk and Linux answer.\n\n\
+        Addresses, interfaces, protocols, `-f`, ACCEPT, DROP, RETURN, jumps, gotos and policies are of tier 1 and compared.\n\n"
         .to_owned();
-    text.push_str(&table("Matches", "-m", Match::NAMES, &matches));
+    text.push_str(&table("Matches", "-m", MATCH_SUPPORT, &matches));
     text.push('\n');
-    text.push_str(&table("Targets", "-j", Target::NAMES, &targets));
+    text.push_str(&table("Targets", "-j", TARGET_SUPPORT, &targets));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/support.md");
     if std::env::var("HOOKWALK_WRITE").is_ok() {
         std::fs::write(path, &text).unwrap();

@@ -109,10 +109,10 @@ pub use hookwalk_kube as kube;
 pub use hookwalk_engine::{
     AddressSet, Assumption, BadInterfaceName, Case, CompactOutcome, CompactRule, CompactWalk,
     ConnectionTuple, Engine, Hook, Host, InterfaceAddress, InterfaceName, InterfaceSysctls, IpNetwork, IpSet,
-    Limits, NextHop, Outcome, Packet, PacketState, Place, Probability, Problem, ReversePath, Route,
-    RouteKind, RouteTableId, RoutingAction, RoutingRule, RuleRef, Scope, SetDimension, SetEntry, SetMember,
-    SetPart, Simulator, Site, StepKind, Sysctls, TableName, TcpState, TrackedConnection, Verdict, Walk,
-    WalkError, WalkStep, Walker,
+    Limits, MATCH_SUPPORT, NextHop, Outcome, Packet, PacketState, Place, Probability, Problem, ReversePath,
+    Route, RouteKind, RouteTableId, RoutingAction, RoutingRule, RuleRef, Scope, SetDimension, SetEntry,
+    SetMember, SetPart, Simulator, Site, StepKind, Support, Sysctls, TARGET_SUPPORT, TableName, TcpState,
+    Tier, TrackedConnection, Verdict, Walk, WalkError, WalkStep, Walker,
 };
 pub use hookwalk_parser::{
     Backend, BaseMatches, Chain, Code, Counters, Diagnostic, Dump, Gap, OptionText, OptionValue, Policy,

@@ -1,8 +1,7 @@
 use hookwalk_parser::extensions::{CgroupMatch, Match};
 
-use super::opaque_text;
+use super::ask_as_written;
 use crate::program::Hook;
-use crate::question::Question;
 use crate::state::{Answer, View};
 
 /// The control group of the local socket, which forwarded packets have none of; without one it never
@@ -15,5 +14,5 @@ pub(super) fn test(m: &CgroupMatch, options: &Match, view: &View<'_>) -> Answer 
     if !view.is_sent_here() && view.hook != Hook::Input {
         return Answer::No;
     }
-    view.ask(Question::Opaque { text: opaque_text(options), seen: 0 })
+    ask_as_written(options, 0, view)
 }

@@ -1,7 +1,6 @@
 use hookwalk_parser::extensions::{ConnbytesDirection, ConnbytesMatch, ConnbytesMode, Match};
 
-use super::opaque_text;
-use crate::question::Question;
+use super::ask_as_written;
 use crate::state::{Answer, View};
 
 /// kernel: `net/netfilter/xt_connbytes.c`. A connection whose packets are not counted never matches, also
@@ -13,7 +12,7 @@ pub(super) fn test(m: &ConnbytesMatch, options: &Match, view: &View<'_>) -> Answ
     if !view.state.has_connection() {
         return Answer::No;
     }
-    let ask = || view.ask(Question::Opaque { text: opaque_text(options), seen: view.state.rewrites });
+    let ask = || ask_as_written(options, view.state.rewrites, view);
     let [mut original, mut reply] = match (view.entry(), view.connection) {
         (Some(entry), _) => match entry.counters {
             Some(counters) => counters,

@@ -1,7 +1,6 @@
 use hookwalk_parser::extensions::{ConnlabelMatch, Match};
 
-use super::opaque_text;
-use crate::question::Question;
+use super::ask_as_written;
 use crate::state::{Answer, Event, View};
 
 /// kernel: `net/netfilter/xt_connlabel.c`. A new connection has the labels that rules gave it on the way.
@@ -19,9 +18,9 @@ pub(super) fn test(m: &ConnlabelMatch, options: &Match, view: &View<'_>) -> Answ
         (None, None) => Answer::No.negate(wanted.negated),
         (Some(entry), _) => match (&entry.labels, by_number) {
             (Some(labels), Some(number)) => Answer::from(labels.contains(&number)).negate(wanted.negated),
-            _ => view.ask(Question::Opaque { text: opaque_text(options), seen: 0 }),
+            _ => ask_as_written(options, 0, view),
         },
-        (None, Some(_)) => view.ask(Question::Opaque { text: opaque_text(options), seen: 0 }),
+        (None, Some(_)) => ask_as_written(options, 0, view),
     }
 }
 

@@ -1,7 +1,6 @@
 use hookwalk_parser::extensions::{HelperMatch, Match};
 
-use super::opaque_text;
-use crate::question::Question;
+use super::ask_as_written;
 use crate::state::{Answer, View};
 
 /// A connection that a helper expected: the first packet of one that nobody expected has none
@@ -11,5 +10,5 @@ pub(super) fn test(m: &HelperMatch, options: &Match, view: &View<'_>) -> Answer 
     if !view.state.has_connection() || view.entry().is_none() {
         return Answer::No.negate(wanted.negated);
     }
-    view.ask(Question::Opaque { text: opaque_text(options), seen: 0 })
+    ask_as_written(options, 0, view)
 }

@@ -91,6 +91,8 @@ pub(crate) enum Effect {
     Queue,
     /// The kernel itself takes the packet, for a reason.
     Stolen(&'static str),
+    /// It does, and sends an answer.
+    Answered(&'static str),
     /// A hash of the packet picks one of these addresses; the target is then asked with each.
     Choose(AddressRange),
     /// It depends on what nobody said.
@@ -154,8 +156,39 @@ pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
         Match::Udp(m) => udp::test(m, view),
         Match::Udplite(m) => udplite::test(m, view),
         Match::Unknown(part) => unknown(part, view),
-        other => view.ask(Question::Opaque { text: opaque_text(other), seen: view.state.rewrites }),
+        Match::Bpf(_) | Match::String(_) | Match::U32(_) => {
+            // They see the header too, whose TTL and TOS are no rewrites.
+            let state = view.state;
+            let seen = state.rewrites << 16 | u32::from(state.ttl) << 8 | u32::from(state.tos);
+            ask_as_written(candidate, seen, view)
+        }
+        other => ask_as_written(other, view.state.rewrites, view),
     }
+}
+
+/// Whether a match holds that nothing decides. One that is negated as a whole is the other answer to the question
+/// that the plain one asks.
+fn ask_as_written(candidate: &Match, seen: u32, view: &View<'_>) -> Answer {
+    let is_one_condition = match candidate {
+        Match::Bpf(_)
+        | Match::Cgroup(_)
+        | Match::Connbytes(_)
+        | Match::Connlabel(_)
+        | Match::Cpu(_)
+        | Match::Helper(_)
+        | Match::Osf(_)
+        | Match::Realm(_)
+        | Match::String(_)
+        | Match::Tcpmss(_)
+        | Match::U32(_) => true,
+        other => other.options().len() == 1,
+    };
+    let is_negated = is_one_condition && candidate.options().iter().any(|option| option.negated);
+    let mut text = opaque_text(candidate);
+    if is_negated {
+        text = text.replacen(" ! ", " ", 1);
+    }
+    view.ask(Question::Opaque { text, seen }).negate(is_negated)
 }
 
 /// Adds what a match asks as conditions that need no look at the rule; returns whether they tell all of

@@ -13,7 +13,10 @@ pub(super) fn apply(view: &View<'_>) -> Effect {
         return Effect::Continue;
     }
     match (has(TcpFlags::SYN), has(TcpFlags::ACK)) {
-        (true, false) => Effect::Stolen("SYNPROXY answers the SYN in the server's place"),
+        (true, false) if view.answer_has_route(true) => {
+            Effect::Answered("SYNPROXY answers the SYN in the server's place")
+        }
+        (true, false) => Effect::Stolen("the answer of SYNPROXY has no way back"),
         (false, true) => {
             Effect::Stolen("SYNPROXY takes the ACK and opens the connection itself, if its cookie is right")
         }

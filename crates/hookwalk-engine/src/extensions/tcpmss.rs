@@ -1,8 +1,7 @@
 use hookwalk_parser::extensions::{Match, TcpmssMatch};
 use hookwalk_parser::types::Protocol;
 
-use super::opaque_text;
-use crate::question::Question;
+use super::ask_as_written;
 use crate::state::{Answer, View};
 
 /// The options of TCP are not told (kernel: `net/netfilter/xt_tcpmss.c`).
@@ -13,5 +12,5 @@ pub(super) fn test(m: &TcpmssMatch, options: &Match, view: &View<'_>) -> Answer 
     if view.packet.protocol != Protocol::TCP || view.is_later_fragment() {
         return Answer::No;
     }
-    view.ask(Question::Opaque { text: opaque_text(options), seen: 0 })
+    ask_as_written(options, 0, view)
 }

@@ -261,6 +261,8 @@ pub(super) fn asks_tracking(ext: &str) -> bool {
             | "CONNMARK"
             | "TPROXY"
             | "socket"
+            | "cluster"
+            | "SYNPROXY"
             | "conntrack"
             | "state"
             | "connmark"

@@ -87,6 +87,11 @@ pub const TARGETS: &[TargetKind] = &[
     plain("LOG", ANY, hook::ALL, 1, log),
     plain("NFLOG", ANY, hook::ALL, 2, nflog),
     plain("NFQUEUE", ANY, hook::ALL, 1, nfqueue),
+    plain("AUDIT", ANY, hook::ALL, 1, audit),
+    plain("RATEEST", MANGLE, hook::ALL, 1, rateest),
+    plain("CONNSECMARK", MANGLE, hook::ALL, 1, connsecmark),
+    plain("SYNPROXY", &["filter"], hook::INPUT | hook::FORWARD, 4, synproxy),
+    exotic(plain("SNPT", MANGLE, hook::POSTROUTING, 2, snpt)),
     exotic(plain("SET", ANY, hook::ALL, 2, set)),
     exotic(plain("TPROXY", MANGLE, hook::PREROUTING, 3, tproxy)),
     exotic(plain("HMARK", MANGLE, hook::ALL, 3, hmark)),
@@ -331,4 +336,27 @@ fn hmark(_: &mut Draw<'_>, _: Place) -> Option<Target> {
 
 fn dnpt(draw: &mut Draw<'_>, _: Place) -> Option<Target> {
     (!draw.is_v4()).then(|| target("DNPT", "-j DNPT --src-pfx fd00:96::/64 --dst-pfx fd00:2::/64"))
+}
+
+fn snpt(draw: &mut Draw<'_>, _: Place) -> Option<Target> {
+    (!draw.is_v4()).then(|| target("SNPT", "-j SNPT --src-pfx fd00:1::/64 --dst-pfx fd00:9::/64"))
+}
+
+fn audit(_: &mut Draw<'_>, _: Place) -> Option<Target> {
+    Some(target("AUDIT", "-j AUDIT --type accept"))
+}
+
+fn rateest(draw: &mut Draw<'_>, _: Place) -> Option<Target> {
+    let name = draw.dice.number(0..=99_999);
+    let text = format!("-j RATEEST --rateest-name r{name} --rateest-interval 250ms --rateest-ewmalog 500ms");
+    Some(target("RATEEST", text))
+}
+
+fn connsecmark(draw: &mut Draw<'_>, _: Place) -> Option<Target> {
+    Some(target("CONNSECMARK", draw.word(["-j CONNSECMARK --save", "-j CONNSECMARK --restore"])))
+}
+
+fn synproxy(_: &mut Draw<'_>, place: Place) -> Option<Target> {
+    (place.protocol == proto::TCP)
+        .then(|| target("SYNPROXY", "-j SYNPROXY --sack-perm --wscale 7 --mss 1460"))
 }

@@ -27,6 +27,7 @@ pub(crate) struct Case {
     pub(crate) sets: String,
     /// As iptables-save has printed them.
     pub(crate) rules: String,
+    #[serde(default)]
     pub(crate) context: Said,
     pub(crate) packet: Vec<Asked>,
 }
@@ -73,12 +74,14 @@ pub(crate) struct Asked {
     ttl: u8,
     #[serde(default, skip_serializing_if = "is_zero")]
     tos: u8,
+    #[serde(default)]
     length: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     frag_off: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mf: Option<bool>,
     state: String,
+    #[serde(default)]
     pub(crate) seen: Seen,
 }
 
@@ -185,7 +188,8 @@ impl Asked {
             data: 0,
             ..PacketSpec::default()
         };
-        first.data = self.length - first.length();
+        // One without a length has the usual data.
+        first.data = self.length.checked_sub(first.length()).unwrap_or(8);
         let moment = Moment::ALL.into_iter().find(|moment| moment.name() == self.state).unwrap();
         Shot { first, moment }
     }
@@ -252,6 +256,11 @@ impl Case {
         });
         Ok(judged.collect())
     }
+}
+
+/// Writes a case into testdata/kernel.
+pub(crate) fn write(name: &str, case: &Case) {
+    std::fs::write(folder().join(name), toml::to_string_pretty(case).unwrap()).unwrap();
 }
 
 pub(crate) fn folder() -> PathBuf {

@@ -113,6 +113,15 @@ pub(super) fn connlabel(draw: &mut Draw<'_>, _: u8) -> Condition {
     condition("connlabel", format!("-m connlabel {}--label 7", draw.not()), [])
 }
 
+pub(super) fn cluster(draw: &mut Draw<'_>, _: u8) -> Condition {
+    let total = draw.dice.number(2..=4);
+    let (not, seed) = (draw.not(), draw.dice.of([0, 0xbeef]));
+    let text = format!(
+        "-m cluster --cluster-total-nodes {total} {not}--cluster-local-node 1 --cluster-hash-seed {seed:#x}"
+    );
+    condition("cluster", text, [])
+}
+
 pub(super) fn helper(draw: &mut Draw<'_>, _: u8) -> Condition {
     condition("helper", format!("-m helper {}--helper ftp", draw.not()), [])
 }

@@ -28,6 +28,30 @@ pub(super) fn u32(draw: &mut Draw<'_>, _: u8) -> Condition {
     condition("u32", format!("-m u32 {}--u32 \"{test}\"", draw.not()), [])
 }
 
+/// Packets here hold the letter `h`.
+pub(super) fn string(draw: &mut Draw<'_>, _: u8) -> Condition {
+    let pattern = draw.word(["hhhh", "hookwalk"]);
+    condition("string", format!("-m string {}--string \"{pattern}\" --algo bm", draw.not()), [])
+}
+
+/// Every packet, or none.
+pub(super) fn bpf(draw: &mut Draw<'_>, _: u8) -> Condition {
+    let code = draw.word(["1,6 0 0 65535", "1,6 0 0 0"]);
+    condition("bpf", format!("-m bpf --bytecode \"{code}\""), [])
+}
+
+pub(super) fn cpu(draw: &mut Draw<'_>, _: u8) -> Condition {
+    condition("cpu", format!("-m cpu {}--cpu 0", draw.not()), [])
+}
+
+pub(super) fn ipcomp(draw: &mut Draw<'_>, _: u8) -> Condition {
+    condition("ipcomp", format!("-m ipcomp {}--ipcompspi 7:9", draw.not()), [])
+}
+
+pub(super) fn nfacct(_: &mut Draw<'_>, _: u8) -> Condition {
+    condition("nfacct", "-m nfacct --nfacct-name counted", [])
+}
+
 pub(super) fn frag(draw: &mut Draw<'_>, _: u8) -> Condition {
     condition("frag", format!("-m frag {}", draw.word(["--fragfirst", "--fragmore", "--fraglast"])), [])
 }
