@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use hookwalk_parser::extensions::{AddressType, AddressTypes, AddrtypeMatch};
 use hookwalk_parser::types::Negatable;
 
-use crate::host::{RouteKey, Routed};
+use crate::host::{InterfaceAddress, RouteKey, Routed};
 use crate::packet::InterfaceName;
 use crate::question::{Field, Question, Ranges};
 use crate::state::{Answer, View};
@@ -109,9 +109,15 @@ fn limited(
     if !is_local_or_unknown {
         return kind.is_some_and(|kind| types.contains(kind)).into();
     }
+    // IPv4 goes by the interface of the local route, IPv6 by who holds the address.
+    let by_route = view.host.routing().local_by(address).filter(|_| address.is_ipv4());
+    let holds = |all: &[InterfaceAddress], interface: InterfaceName| match by_route {
+        Some(by) => by == interface,
+        None => all.iter().any(|own| own.interface == interface && own.address() == address),
+    };
     match (view.host.interface_addresses(), interface) {
         (Some(all), Some(interface)) => {
-            let on_it = all.iter().any(|own| own.interface == interface && own.address() == address);
+            let on_it = holds(all, interface);
             types.contains(if on_it { AddressType::Local } else { AddressType::Unicast }).into()
         }
         _ => {

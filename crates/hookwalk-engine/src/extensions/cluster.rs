@@ -18,7 +18,11 @@ pub(super) fn test(m: &ClusterMatch, view: &View<'_>) -> Answer {
     let seed = m.seed.unwrap_or(0);
     let hash = match view.original_tuple().src {
         IpAddr::V4(src) => jhash::words(&[u32::from_le_bytes(src.octets())], seed),
-        IpAddr::V6(src) => jhash::words(&jhash::little_endian(src), seed),
+        // `xt_cluster_hash_ipv6` takes the number of words for one of bytes.
+        IpAddr::V6(src) => {
+            let [first, ..] = jhash::little_endian(src);
+            jhash::words(&[first], seed)
+        }
     };
     let node = (u64::from(hash) * u64::from(total)) >> 32;
     nodes.holds(|mask| u64::from(*mask) >> node & 1 == 1).into()

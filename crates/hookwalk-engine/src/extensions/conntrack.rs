@@ -18,6 +18,8 @@ pub(super) fn states(wanted: Option<Negatable<ConnStates>>, view: &View<'_>) -> 
 pub(super) fn is_in(list: ConnStates, state: &State) -> bool {
     let holds = match state.tracking {
         PacketState::Untracked => list.contains(ConnState::Untracked),
+        // What `CT` has prepared looks like a new connection (`nf_ct_get`).
+        _ if !state.tracked && state.has_template => list.contains(ConnState::New),
         // In table raw conntrack has not seen the packet yet, which reads as INVALID.
         _ if !state.tracked => list.contains(ConnState::Invalid),
         PacketState::Invalid => list.contains(ConnState::Invalid),

@@ -6,9 +6,13 @@ use crate::state::State;
 
 /// kernel: `net/netfilter/xt_CT.c`
 pub(super) fn apply(t: &CtTarget, state: &mut State) -> Effect {
-    if t.notrack || state.tracked {
+    if t.notrack {
         return untrack(state);
     }
+    if state.is_settled() {
+        return Effect::Continue;
+    }
+    state.has_template = true;
     let zone = t.zone.or(if state.tracking == PacketState::Reply { t.zone_reply } else { t.zone_orig });
     match zone {
         Some(ConntrackZone::Id(zone)) => state.zone = zone,
@@ -19,10 +23,10 @@ pub(super) fn apply(t: &CtTarget, state: &mut State) -> Effect {
     Effect::Continue
 }
 
-/// Takes the packet out of connection tracking, which `-j NOTRACK` does too; one that comes in again by `lo` is
-/// tracked already, and stays so.
+/// Takes the packet out of connection tracking, which `-j NOTRACK` does too. The first of these targets decides, and
+/// one that comes in again by `lo` is tracked already.
 pub(super) fn untrack(state: &mut State) -> Effect {
-    if !state.tracked {
+    if !state.is_settled() {
         state.tracking = PacketState::Untracked;
     }
     Effect::Continue

@@ -68,6 +68,7 @@ mod ttl;
 mod udp;
 mod udplite;
 
+use std::hash::{Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::Rule;
@@ -157,9 +158,11 @@ pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
         Match::Udplite(m) => udplite::test(m, view),
         Match::Unknown(part) => unknown(part, view),
         Match::Bpf(_) | Match::String(_) | Match::U32(_) => {
-            // They see the header too, whose TTL and TOS are no rewrites.
-            let state = view.state;
-            let seen = state.rewrites << 16 | u32::from(state.ttl) << 8 | u32::from(state.tos);
+            // They see the header too, and nothing else of what changes on the way.
+            let State { src, dst, sport, dport, ttl, tos, .. } = *view.state;
+            let mut hasher = rustc_hash::FxHasher::default();
+            (src, dst, sport, dport, ttl, tos).hash(&mut hasher);
+            let seen = u32::try_from(hasher.finish() >> 32).unwrap_or_default();
             ask_as_written(candidate, seen, view)
         }
         other => ask_as_written(other, view.state.rewrites, view),

@@ -62,6 +62,8 @@ pub struct TrackedConnection {
     pub tcp: Option<TcpState>,
     /// Type, code and id of ICMP, as the first packet has them.
     pub icmp: Option<(u8, u8, u16)>,
+    /// The id of the answers to ICMP, where NAT has given them another one.
+    pub icmp_reply_id: Option<u16>,
     /// The connection's mark.
     pub mark: u32,
     /// The zones of its two directions.
@@ -124,6 +126,7 @@ impl TrackedConnection {
             assured: false,
             tcp: None,
             icmp: None,
+            icmp_reply_id: None,
             mark: 0,
             zones: (0, 0),
             timeout: None,
@@ -152,6 +155,12 @@ impl TrackedConnection {
             Some((kind, code, id)) => self.original.of_icmp(Some(id), Some(kind), Some(code)),
             None => self.original,
         }
+    }
+
+    /// The ICMP id that its packets have in a direction.
+    pub(crate) fn icmp_id(&self, direction: Direction) -> Option<u16> {
+        let (_, _, id) = self.icmp?;
+        if direction == Direction::Reply { self.icmp_reply_id.or(Some(id)) } else { Some(id) }
     }
 
     /// A direction's addresses and ports.

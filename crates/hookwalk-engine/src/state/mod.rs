@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) connection: Option<ConnectionId>,
     /// The zone of connection tracking, which table raw sets.
     pub(crate) zone: u16,
+    /// A target `CT` has said how it is tracked.
+    pub(crate) has_template: bool,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
     /// A target `SET` met on the way: the contents told are no longer those of the sets.
@@ -180,6 +182,11 @@ impl State {
     /// Whether it belongs to a connection, by what conntrack knows at this point.
     pub(crate) fn has_connection(&self) -> bool {
         self.tracked && !matches!(self.tracking, PacketState::Invalid | PacketState::Untracked)
+    }
+
+    /// Whether it is settled how conntrack treats it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.tracked || self.has_template || self.tracking == PacketState::Untracked
     }
 
     /// The field that a question about the source port is about.

@@ -223,7 +223,9 @@ impl Way<'_> {
             Effect::Queue => Some(end(Verdict::Queued)),
             Effect::Reject(with) => Some(End { reject_with: Some(with), ..end(Verdict::Rejected) }),
             Effect::Stolen(reason) => Some(End { reason: Some(reason.to_owned()), ..end(Verdict::Dropped) }),
-            Effect::Answered(reason) => Some(End { reason: Some(reason.to_owned()), ..end(Verdict::Rejected) }),
+            Effect::Answered(reason) => {
+                Some(End { reason: Some(reason.to_owned()), ..end(Verdict::Rejected) })
+            }
             Effect::Unknown(reason) => Some(End { reason: Some(reason), ..end(Verdict::Unknown) }),
         };
         if state.mark != before.mark {

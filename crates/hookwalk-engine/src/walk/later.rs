@@ -206,8 +206,12 @@ impl Way<'_> {
 
     /// What nat does with a packet whose connection has its mapping
     /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_packet`).
-    pub(super) fn map(&self, state: &mut State, id: ConnectionId, hook: Hook) -> Move {
-        let Some(connection) = self.connections.get(id.0 as usize) else { return Ok(()) };
+    pub(super) fn map(&mut self, state: &mut State, id: ConnectionId, hook: Hook) -> Move {
+        let Some(connection) = self.connections.get(id.0 as usize).copied() else { return Ok(()) };
+        if hook == Hook::Postrouting && self.is_given_up(state, &connection)? {
+            let reason = "its connection was masqueraded for another interface".to_owned();
+            return Err(Turn::End(End::lost(Verdict::Dropped, Place::Hook(hook), Some(reason))));
+        }
         let original = connection.original;
         let before_routing = matches!(hook, Hook::Prerouting | Hook::Output);
         let comes_back = matches!(state.tracking, PacketState::Reply | PacketState::Related);
@@ -217,17 +221,6 @@ impl Way<'_> {
             (false, true) if state.dnat => {
                 (state.dst, state.dport, state.dport_range) =
                     (connection.dst, connection.dport, connection.dport_range);
-            }
-            // MASQUERADE gives a connection up that leaves by another interface than its first packet
-            // (`nf_nat_oif_changed`).
-            (false, false)
-                if hook == Hook::Postrouting
-                    && connection
-                        .masqueraded_by
-                        .is_some_and(|by| matches!(state.out, Interface::Known(out) if out != by)) =>
-            {
-                let reason = "its connection was masqueraded for another interface".to_owned();
-                return Err(Turn::End(End::lost(Verdict::Dropped, Place::Hook(hook), Some(reason))));
             }
             (false, false) if state.snat => {
                 (state.src, state.sport, state.sport_range) =
@@ -250,6 +243,31 @@ impl Way<'_> {
         }
         state.rewrites += 1;
         Ok(())
+    }
+
+    /// MASQUERADE gives a connection up that leaves by another interface than its first packet (kernel:
+    /// `net/netfilter/nf_nat_core.c`, `nf_nat_oif_changed`). Of an entry of the table nobody tells whether it was
+    /// MASQUERADE that chose its source, which may be where that is an address of another interface.
+    fn is_given_up(&mut self, state: &State, connection: &Connection) -> Result<bool, Turn> {
+        let comes_back = matches!(state.tracking, PacketState::Reply | PacketState::Related);
+        let Interface::Known(out) = state.out else { return Ok(false) };
+        if comes_back {
+            return Ok(false);
+        }
+        if let Some(by) = connection.masqueraded_by {
+            return Ok(by != out);
+        }
+        let own = self.host.interface_addresses().unwrap_or_default();
+        let of_another = own.iter().any(|own| own.address() == connection.src && own.interface != out);
+        if connection.entry.is_none() || !state.snat || !of_another {
+            return Ok(false);
+        }
+        let text = format!("MASQUERADE chose {} for the connection", connection.src);
+        let question = Question::Opaque { text, seen: 0 };
+        match self.facts.settle(&question, state.facts) {
+            Some(is) => Ok(is),
+            None => Err(self.ask(question, None)),
+        }
     }
 
     /// A new connection whose answers would be another's gets another source port, whether a rule asks for

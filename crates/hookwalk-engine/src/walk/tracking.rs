@@ -117,11 +117,11 @@ impl Way<'_> {
         let tuple = known.tuple(direction);
         let packet = self.packet_of(state);
         let agrees = |one: Option<u16>, other: Option<u16>| one.is_none() || other.is_none() || one == other;
-        let icmp = known.icmp.is_none_or(|(kind, code, id)| {
+        let icmp = known.icmp.is_none_or(|(kind, code, _)| {
             let expected =
                 if direction == Direction::Original { Some(kind) } else { answer_to(packet, kind) };
             agrees(expected.map(u16::from), packet.icmp_type.map(u16::from))
-                && agrees(Some(id), packet.icmp_id)
+                && agrees(known.icmp_id(direction), packet.icmp_id)
                 && agrees(Some(u16::from(code)), packet.icmp_code.map(u16::from))
         });
         let zone = if direction == Direction::Original { known.zones.0 } else { known.zones.1 };
@@ -136,7 +136,7 @@ impl Way<'_> {
         let ports = !known.protocol.has_ports()
             || (tuple.sport.is_some() && tuple.sport == state.sport)
                 && (tuple.dport.is_some() && tuple.dport == state.dport);
-        ports && known.icmp.is_none_or(|(_, _, id)| packet.icmp_id == Some(id))
+        ports && (known.icmp.is_none() || packet.icmp_id == known.icmp_id(direction))
     }
 
     /// Whether two entries do the same to a packet.

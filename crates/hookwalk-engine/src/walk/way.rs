@@ -186,6 +186,7 @@ impl Way<'_> {
             packet: id,
             connection: None,
             zone: 0,
+            has_template: false,
             ttl: packet.ttl,
             tos: packet.tos,
             sets_changed: false,

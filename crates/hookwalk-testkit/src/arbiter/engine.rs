@@ -82,9 +82,24 @@ impl EngineArbiter {
     /// What becomes of packets one after the other on the node of the scene, with the connections that it was told
     /// to have. Where chance decides it decides by `seed`.
     pub fn answer_session(&self, packets: &[PacketSpec], seed: u64) -> Result<Vec<Answers>, ArbiterError> {
+        let packets: Vec<(u64, PacketSpec)> = packets.iter().map(|packet| (0, packet.clone())).collect();
+        self.answer_timed(&packets, seed)
+    }
+
+    /// The same with the second in which each packet comes.
+    pub fn answer_timed(
+        &self,
+        packets: &[(u64, PacketSpec)],
+        seed: u64,
+    ) -> Result<Vec<Answers>, ArbiterError> {
         let engine = self.engine.as_ref().ok_or(ArbiterError::NoScene)?;
         let mut session = Simulator::new(engine, seed);
-        packets.iter().map(|spec| self.answers(&session.walk(&spec.to_packet())?)).collect()
+        let walk = |(at, spec): &(u64, PacketSpec)| {
+            let mut packet = spec.to_packet();
+            packet.at = Some(*at);
+            self.answers(&session.walk(&packet)?)
+        };
+        packets.iter().map(walk).collect()
     }
 
     fn answers(&self, walk: &Walk) -> Result<Answers, ArbiterError> {

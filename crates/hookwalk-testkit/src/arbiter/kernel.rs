@@ -23,7 +23,8 @@ pub struct KernelArbiter {
 }
 
 /// `connlimit` looks only once in a tick of the kernel's clock whether it has counted a connection already
-/// (`net/netfilter/nf_conncount.c`, `last_gc`): packets of a session are apart by more than one.
+/// (`net/netfilter/nf_conncount.c`, `last_gc`), so that a rule that one packet meets twice counts it twice: packets
+/// of a session are apart by more than one.
 const TICK: std::time::Duration = std::time::Duration::from_millis(21);
 
 impl KernelArbiter {

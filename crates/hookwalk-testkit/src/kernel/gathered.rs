@@ -146,5 +146,14 @@ fn steps(sights: Vec<Sight>, last_mark: &mut u32) -> Vec<Step> {
         next_mark = before;
     }
     steps.reverse();
+    // Of a packet that a target took (`NF_STOLEN`) nft tells no mark.
+    if let [.., before, last] = steps.as_mut_slice()
+        && last.backend == Backend::Nft
+        && last.mark == 0
+        && last.rule().is_some()
+        && *last_mark == 0
+    {
+        last.mark = before.mark;
+    }
     steps
 }

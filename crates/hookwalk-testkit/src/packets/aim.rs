@@ -241,6 +241,10 @@ impl Draw<'_> {
         if !self.aim.is_v4() {
             packet.fragment = None;
         }
+        // Of SCTP there is no data for a part to hold.
+        if packet.proto == proto::SCTP {
+            packet.fragment = None;
+        }
         if packet.fragment.is_some() {
             // A part that is followed by another is a multiple of 8 bytes.
             packet.data = 64;

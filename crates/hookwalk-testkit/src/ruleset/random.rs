@@ -113,6 +113,13 @@ impl<'a> Draw<'a> {
         if self.chance(12) {
             tables.push(self.table("security"));
         }
+        if self.session {
+            // Met twice by one packet, `connlimit` counts it twice: see `KernelArbiter`.
+            let chains = tables.iter_mut().flat_map(|table| &mut table.chains);
+            for rule in chains.filter(|chain| chain.policy.is_none()).flat_map(|chain| &mut chain.rules) {
+                rule.conditions.retain(|condition| condition.ext != "connlimit");
+            }
+        }
         let family = self.family;
         Ruleset { family, tables, sets: self.all_sets() }
     }
@@ -263,6 +270,7 @@ pub(super) fn asks_tracking(ext: &str) -> bool {
             | "socket"
             | "cluster"
             | "SYNPROXY"
+            | "CONNSECMARK"
             | "conntrack"
             | "state"
             | "connmark"

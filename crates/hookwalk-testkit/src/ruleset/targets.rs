@@ -338,8 +338,10 @@ fn dnpt(draw: &mut Draw<'_>, _: Place) -> Option<Target> {
     (!draw.is_v4()).then(|| target("DNPT", "-j DNPT --src-pfx fd00:96::/64 --dst-pfx fd00:2::/64"))
 }
 
+/// NAT goes by the source as conntrack has seen it, before this target: where both rewrite it the walk does not follow.
 fn snpt(draw: &mut Draw<'_>, _: Place) -> Option<Target> {
-    (!draw.is_v4()).then(|| target("SNPT", "-j SNPT --src-pfx fd00:1::/64 --dst-pfx fd00:9::/64"))
+    (!draw.is_v4() && !draw.tracked)
+        .then(|| target("SNPT", "-j SNPT --src-pfx fd00:1::/64 --dst-pfx fd00:9::/64"))
 }
 
 fn audit(_: &mut Draw<'_>, _: Place) -> Option<Target> {

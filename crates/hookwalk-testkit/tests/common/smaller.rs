@@ -53,7 +53,8 @@ impl Both {
     }
 }
 
-/// What two disagreements have in common where they have one cause: how steps differ, without where.
+/// What two disagreements have in common where they have one cause: how steps differ, without where. So a smaller one
+/// is not another.
 fn kind(why: &str) -> String {
     let class = |step: &str| match step.split(" mark ").next().and_then(|step| step.rsplit('/').next()) {
         Some("return" | "policy") => "leaves",
@@ -62,7 +63,12 @@ fn kind(why: &str) -> String {
     };
     let first = why.split("; or ").next().unwrap_or_default();
     match first.strip_prefix("step ").and_then(|rest| rest.split_once(": ")?.1.split_once(" against ")) {
-        Some((one, other)) => format!("{} against {}", class(one), class(other)),
+        Some((one, other)) => {
+            let place =
+                |step: &str| step.rsplit_once('/').map_or(String::new(), |(chain, _)| chain.to_owned());
+            let apart = if place(one) == place(other) { "in one chain" } else { "in two chains" };
+            format!("{} against {} {apart}", class(one), class(other))
+        }
         None if first.starts_with("verdict") => first.to_owned(),
         None => first.split(':').next().unwrap_or_default().to_owned(),
     }

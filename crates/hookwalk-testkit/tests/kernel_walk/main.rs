@@ -14,3 +14,4 @@ mod common;
 mod one_node;
 mod random;
 mod sessions;
+mod time;

@@ -63,6 +63,10 @@ fn excuse(unknown: &Unknown, shot: &Shot) -> Option<String> {
     if unknown.what.contains("that NAT drew") {
         return Some(DRAWN_PORT.to_owned());
     }
+    let is_later = shot.first.fragment.is_some_and(|fragment| fragment.offset > 0);
+    if is_later && unknown.rule.contains(" -m hashlimit ") {
+        return Some(LATER_FRAGMENT.to_owned());
+    }
     // How long an ICMP error is nobody tells, nor of one about ICMP its type.
     let of_error = ["-m length ", "-m quota ", "-m icmp ", "-m icmp6 "];
     if shot.moment == Moment::Related && of_error.iter().any(|word| unknown.rule.contains(word)) {
@@ -77,6 +81,11 @@ fn excuse(unknown: &Unknown, shot: &Shot) -> Option<String> {
 
 /// Whether the arbiter makes such a later packet: of an SCTP association it makes nothing but the first.
 fn may_follow(shot: &Shot) -> bool {
+    // What a node sends from a port to the very same one is its own answer.
+    let Shot { first, moment } = shot;
+    if first.src == first.dst && first.sport == first.dport && *moment != Moment::First {
+        return false;
+    }
     shot.first.proto != proto::SCTP || matches!(shot.moment, Moment::Second | Moment::Related)
 }
 
@@ -90,6 +99,9 @@ fn reason(part: &str) -> Option<&'static str> {
         _ if part == DRAWN_PORT => {
             return Some("chance decides, and the share of each port is no use to anybody");
         }
+        _ if part == LATER_FRAGMENT => {
+            return Some("what a later fragment holds where the ports would be is not told");
+        }
         _ if part == ICMP_ERROR => return Some("how long the error is and of which type is not told"),
         _ => None,
     };
@@ -98,6 +110,7 @@ fn reason(part: &str) -> Option<&'static str> {
 
 /// What rules ask that is no extension's fault.
 const DRAWN_PORT: &str = "a port that NAT draws";
+const LATER_FRAGMENT: &str = "the ports of a later fragment";
 const ICMP_ERROR: &str = "an ICMP error";
 
 struct Job {

@@ -76,6 +76,7 @@ fn connection(line: Line<'_>) -> Result<TrackedConnection, ContextError> {
     known.assured = read.assured;
     known.tcp = read.tcp;
     known.icmp = read.icmp();
+    known.icmp_reply_id = read.icmp_reply_id();
     known.mark = read.mark;
     known.zones = read.zones;
     known.timeout = read.timeout;
@@ -167,6 +168,12 @@ impl Reading {
             // [OFFLOAD], [HW_OFFLOAD], …
             _ => {}
         }
+    }
+
+    /// The id of the answers, where it is another one.
+    fn icmp_reply_id(&self) -> Option<u16> {
+        let [original, reply] = &self.tuples;
+        reply.icmp.2.filter(|id| original.icmp.2 != Some(*id))
     }
 
     fn icmp(&self) -> Option<(u8, u8, u16)> {
