@@ -154,6 +154,7 @@ fn steps(sights: Vec<Sight>, last_mark: &mut u32) -> Vec<Step> {
         && *last_mark == 0
     {
         last.mark = before.mark;
+        *last_mark = before.mark;
     }
     steps
 }

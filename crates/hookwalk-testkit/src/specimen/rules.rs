@@ -198,10 +198,8 @@ fn drop_unused(table: &mut Table) {
         let named: BTreeSet<String> =
             rules.filter_map(|rule| rule.target.text.split(' ').nth(1).map(str::to_owned)).collect();
         let before = table.chains.len();
-        table.chains.retain(|chain| {
-            let is_empty_base = chain.policy == Some("ACCEPT") && chain.rules.is_empty();
-            if chain.policy.is_some() { !is_empty_base } else { named.contains(&chain.name) }
-        });
+        // Base chains stay: iptables-nft-save prints those that are not there, too.
+        table.chains.retain(|chain| chain.policy.is_some() || named.contains(&chain.name));
         if table.chains.len() == before {
             return;
         }

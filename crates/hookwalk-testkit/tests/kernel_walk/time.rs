@@ -13,7 +13,8 @@ use crate::common::{has_kernel, host};
 /// edge of a window or of a token, so that a slow machine does not matter.
 const SECONDS: [u64; 6] = [0, 0, 1, 6, 6, 7];
 
-const RULES: &str = "*mangle\n:PREROUTING ACCEPT [0:0]\n\
+const RULES: &str = "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n\
+    :OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n\
     -A PREROUTING -m recent --rcheck --seconds 3 --name CHECKED --rsource\n\
     -A PREROUTING -m recent --rcheck --seconds 3 --hitcount 2 --name CHECKED --rsource\n\
     -A PREROUTING -m recent --set --name CHECKED --rsource\n\
