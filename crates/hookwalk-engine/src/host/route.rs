@@ -272,13 +272,12 @@ impl RoutingTables {
         }
     }
 
-    /// The next hop of the main table's route to a destination that leaves by an interface.
-    pub(crate) fn route_by(&self, dst: IpAddr, interface: InterfaceName) -> Option<NextHop> {
-        let routes = self.tables.get(&RouteTableId::MAIN)?.iter();
-        let mut hops = routes
-            .filter(|route| route.kind == RouteKind::Unicast && route.destination.contains(&dst))
-            .flat_map(|route| &route.next_hops);
-        hops.find(|hop| hop.interface == Some(interface)).copied()
+    /// The next hop of the route that leaves by the interface that the packet came by, of all tables that rules
+    /// choose.
+    pub(crate) fn route_back(&self, key: &RouteKey) -> Option<NextHop> {
+        let by = |hop: &&NextHop| hop.interface == Some(key.in_interface);
+        let route = self.find_of(key, |route| route.next_hops.iter().any(|hop| by(&hop))).ok()?;
+        route.next_hops.iter().find(by).filter(|_| route.kind == RouteKind::Unicast).copied()
     }
 
     /// The interface of the local route to an address of this node.
@@ -289,6 +288,11 @@ impl RoutingTables {
     }
 
     fn find(&self, key: &RouteKey) -> Result<&Route, Routed> {
+        self.find_of(key, |_| true)
+    }
+
+    /// The route to a destination, of those that come into question.
+    fn find_of(&self, key: &RouteKey, wanted: impl Fn(&Route) -> bool) -> Result<&Route, Routed> {
         if self.lack {
             return Err(Routed::Unknown);
         }
@@ -298,12 +302,13 @@ impl RoutingTables {
             if self.tables.keys().any(|table| !default.contains(table)) {
                 return Err(Routed::Unknown);
             }
-            return default.into_iter().find_map(|table| self.lookup(table, key.dst)).ok_or(NO_ROUTE);
+            let found = default.into_iter().find_map(|table| self.lookup(table, key.dst, &wanted));
+            return found.ok_or(NO_ROUTE);
         };
         for rule in rules.iter().filter(|rule| rule.holds(key)) {
             match rule.action {
                 RoutingAction::Lookup(table) => {
-                    if let Some(route) = self.lookup(table, key.dst) {
+                    if let Some(route) = self.lookup(table, key.dst, &wanted) {
                         return Ok(route);
                     }
                 }
@@ -316,8 +321,9 @@ impl RoutingTables {
         Err(NO_ROUTE)
     }
 
-    fn lookup(&self, table: RouteTableId, dst: IpAddr) -> Option<&Route> {
-        let route = self.tables.get(&table)?.iter().find(|route| route.destination.contains(&dst))?;
+    fn lookup(&self, table: RouteTableId, dst: IpAddr, wanted: &impl Fn(&Route) -> bool) -> Option<&Route> {
+        let routes = &mut self.tables.get(&table)?.iter();
+        let route = routes.find(|route| route.destination.contains(&dst) && wanted(route))?;
         (route.kind != RouteKind::Throw).then_some(route)
     }
 }

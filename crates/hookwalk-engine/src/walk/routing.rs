@@ -97,7 +97,8 @@ impl Way<'_> {
             return lost(End::not_routed("forwarding is off"));
         }
         let routing = self.host.routing();
-        let back = routing.is_known().then(|| routing.route_by(state.dst, in_interface));
+        let key = RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface };
+        let back = routing.is_known().then(|| routing.route_back(&key));
         let chosen = match back {
             Some(Some(hop)) if state.ttl > 1 => Chosen::forward(hop),
             Some(Some(_)) => return lost(End::not_routed("its time to live ends here")),
