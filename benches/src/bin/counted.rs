@@ -1,4 +1,4 @@
-//! Fixed work whose instructions are counted: `counted parse|compile|walk|linear|named TIMES`.
+//! Fixed work whose instructions are counted: `counted parse|compile|walk|linear|named|json TIMES`.
 //! `benches/counts` runs it under callgrind. `counted dump SERVICES` prints a dump.
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement says what is wrong by failing")]
 
@@ -6,7 +6,12 @@ use std::hint::black_box;
 use std::io::Write;
 
 use hookwalk::parse;
+use hookwalk::report::WalkWriter;
 use hookwalk_benches::{engine, kube_dump, packet, summed};
+
+/// As the command has it; and that of no system's library makes the counts of two machines differ.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SERVICES: usize = 500;
 const ENDPOINTS: usize = 5;
@@ -47,6 +52,16 @@ fn main() {
                 black_box(engine.walk(&packet(time % SERVICES)).expect("one family"));
             }
         }
-        other => panic!("`{other}` is nothing to count: expected parse, compile, walk, linear or named"),
+        "json" => {
+            let engine = engine(parse(text));
+            let (mut writer, mut out) = (WalkWriter::new(&engine), Vec::new());
+            for time in 0..times {
+                writer.write(&packet(time % SERVICES), None, &mut out).expect("one family");
+                out.clear();
+            }
+        }
+        other => {
+            panic!("`{other}` is nothing to count: expected parse, compile, walk, linear, named or json")
+        }
     }
 }

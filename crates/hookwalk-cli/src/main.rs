@@ -5,10 +5,15 @@ mod commands;
 mod diagnostics;
 mod input;
 mod paragraph;
+mod progress;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

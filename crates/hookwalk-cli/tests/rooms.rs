@@ -7,12 +7,16 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What a library or program of the workspace may depend on. What is not listed may depend on anything.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("hookwalk-parser", &["nom", "ipnet", "thiserror", "serde", "memchr", "rustc-hash"]),
+    (
+        "hookwalk-parser",
+        &["nom", "ipnet", "thiserror", "serde", "memchr", "hashbrown", "rayon", "rustc-hash"],
+    ),
     (
         "hookwalk-engine",
         &[
             "hookwalk-parser",
             "petgraph",
+            "hashbrown",
             "ipnet",
             "num-bigint",
             "rustc-hash",
@@ -40,7 +44,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "anstyle",
             "annotate-snippets",
             "flate2",
+            "indicatif",
             "lzma-rs",
+            "mimalloc",
             "ruzstd",
             "terminal_size",
         ],
@@ -62,7 +68,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("hookwalk-fuzz", &["hookwalk", "libfuzzer-sys"]),
-    ("hookwalk-benches", &["hookwalk"]),
+    ("hookwalk-benches", &["hookwalk", "mimalloc"]),
     ("hookwalk-examples", &["hookwalk", "hookwalk-testkit", "proptest"]),
 ];
 

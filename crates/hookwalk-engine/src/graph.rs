@@ -1,6 +1,5 @@
-use hookwalk_parser::extensions::Target;
 use hookwalk_parser::{Backend, Table};
-use petgraph::algo::kosaraju_scc;
+use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use rustc_hash::FxHashMap;
@@ -12,34 +11,51 @@ use crate::problem::{Problem, Site};
 /// It answers what is about the shape: which chains a jump can loop through, how deep jumps go.
 /// Packets do not walk it; they walk the flat program.
 pub(crate) struct ChainGraph {
-    graph: DiGraph<usize, Edge>,
-    /// For each chain, the number of the group of chains that reach each other.
+    graph: DiGraph<(), Edge>,
+    /// For each chain, the number of the group of chains that reach each other; empty without loops.
     component: Vec<usize>,
-    /// Whether the chain can be reached from itself.
+    /// Whether the chain can be reached from itself; empty without loops.
     in_loop: Vec<bool>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Edge {
-    rule: usize,
+    rule: u32,
 }
 
 impl ChainGraph {
-    pub(crate) fn new(table: &Table, by_name: &FxHashMap<&[u8], usize>) -> Self {
-        let mut graph = DiGraph::with_capacity(table.chains.len(), table.chains.len());
-        let nodes: Vec<NodeIndex> = (0..table.chains.len()).map(|chain| graph.add_node(chain)).collect();
-        for (chain, from) in table.chains.iter().zip(&nodes) {
-            for (rule, target) in chain.rules.iter().map(|rule| &rule.target).enumerate() {
-                let (Target::Jump(name) | Target::Goto(name)) = target else { continue };
-                if let Some(to) = by_name.get(name.as_bytes()).and_then(|&chain| nodes.get(chain)) {
-                    graph.add_edge(*from, *to, Edge { rule });
-                }
-            }
+    /// The graph of so many chains, still without jumps.
+    pub(crate) fn new(chains: usize) -> Self {
+        let mut graph = DiGraph::with_capacity(chains, chains);
+        for _ in 0..chains {
+            graph.add_node(());
         }
-        let mut component = vec![0; nodes.len()];
-        let mut in_loop = vec![false; nodes.len()];
+        ChainGraph { graph, component: Vec::new(), in_loop: Vec::new() }
+    }
+
+    /// Notes that a rule of a chain leads to another one; both must be chains of the graph.
+    pub(crate) fn add_jump(&mut self, from: u32, rule: u32, to: u32) {
+        self.graph.add_edge(NodeIndex::new(from as usize), NodeIndex::new(to as usize), Edge { rule });
+    }
+
+    /// The jumps that can come back to where they start: the chain, and the rule in it.
+    pub(crate) fn close(&mut self) -> Vec<(u32, u32)> {
+        if toposort(&self.graph, None).is_ok() {
+            return Vec::new();
+        }
+        self.find_loops();
+        let edges = self.graph.edge_references();
+        let closing = edges.filter(|edge| self.closes_loop(edge.source().index(), edge.target().index()));
+        let id = |chain: NodeIndex| u32::try_from(chain.index()).unwrap_or(u32::MAX);
+        closing.map(|edge| (id(edge.source()), edge.weight().rule)).collect()
+    }
+
+    fn find_loops(&mut self) {
+        let graph = &self.graph;
+        let mut component = vec![0; graph.node_count()];
+        let mut in_loop = vec![false; graph.node_count()];
         // Kosaraju, not Tarjan: the latter recurses, and a hostile dump has chains as deep as it is long.
-        for (number, group) in kosaraju_scc(&graph).into_iter().enumerate() {
+        for (number, group) in kosaraju_scc(graph).into_iter().enumerate() {
             let loops = group.len() > 1 || group.iter().any(|&node| graph.contains_edge(node, node));
             for chain in group.into_iter().map(NodeIndex::index) {
                 if let (Some(component), Some(in_loop)) = (component.get_mut(chain), in_loop.get_mut(chain)) {
@@ -47,17 +63,25 @@ impl ChainGraph {
                 }
             }
         }
-        ChainGraph { graph, component, in_loop }
+        (self.component, self.in_loop) = (component, in_loop);
+    }
+
+    /// Whether any chain can be reached from itself.
+    fn has_loops(&self) -> bool {
+        !self.in_loop.is_empty()
     }
 
     /// Whether a jump between two chains can come back to the first.
-    pub(crate) fn closes_loop(&self, from: usize, to: usize) -> bool {
+    fn closes_loop(&self, from: usize, to: usize) -> bool {
         self.in_loop.get(from) == Some(&true) && self.component.get(from) == self.component.get(to)
     }
 
     /// The loops that the kernel would refuse: those that a built-in chain reaches. Loops that
     /// nothing reaches load (kernel: `net/ipv4/netfilter/ip_tables.c`, `mark_source_chains`).
     pub(crate) fn loops(&self, table: &Table, dump: usize) -> Vec<Problem> {
+        if !self.has_loops() {
+            return Vec::new();
+        }
         let reachable = self.reachable_from_hooks(table);
         let mut told = vec![false; self.component.len()];
         let mut loops = Vec::new();
@@ -81,10 +105,10 @@ impl ChainGraph {
     /// nft carries at most 15 jumps (kernel: `NFT_JUMP_STACK_SIZE` 16), gotos included.
     pub(crate) fn too_deep(&self, table: &Table, dump: usize) -> Option<Problem> {
         const DEEPEST: usize = 15;
-        if table.backend != Some(Backend::Nft) || self.in_loop.contains(&true) {
+        if table.backend != Some(Backend::Nft) || self.has_loops() {
             return None;
         }
-        let order = petgraph::algo::toposort(&self.graph, None).ok()?;
+        let order = toposort(&self.graph, None).ok()?;
         let mut depth = vec![0_usize; order.len()];
         for node in order {
             let here = depth.get(node.index()).copied().unwrap_or(0);
@@ -133,7 +157,7 @@ impl ChainGraph {
             for edge in self.graph.edges(node) {
                 let to = edge.target();
                 if to == start {
-                    let mut path = vec![(node.index(), edge.weight().rule)];
+                    let mut path = vec![(node.index(), edge.weight().rule as usize)];
                     let mut at = node;
                     while let Some(&(before, rule)) = came_by.get(&at).filter(|_| at != start) {
                         path.push((before.index(), rule));
@@ -143,7 +167,7 @@ impl ChainGraph {
                     return path;
                 }
                 if to != start && !came_by.contains_key(&to) {
-                    came_by.insert(to, (node, edge.weight().rule));
+                    came_by.insert(to, (node, edge.weight().rule as usize));
                     queue.push_back(to);
                 }
             }

@@ -1,11 +1,14 @@
 use std::net::IpAddr;
 
+use hookwalk_parser::extensions::RejectWith;
+use hookwalk_parser::types::PortRange;
+
 use crate::engine::{Engine, WalkError};
-use crate::outcome::{RuleRef, Verdict, Walk};
-use crate::packet::Packet;
+use crate::outcome::{Place, RuleRef, Verdict, Walk};
+use crate::packet::{InterfaceName, Packet};
 use crate::probability::Probability;
 use crate::program::RuleId;
-use crate::state::Past;
+use crate::state::{Interface, Past};
 use crate::walk::{self, Ended, Explored, PathStep, Scratch, Way};
 
 /// Walks many packets: it keeps its memory from one to the next, and gives rules names only when asked.
@@ -75,6 +78,16 @@ impl CompactWalk<'_> {
     pub fn certain(&self) -> Option<impl ExactSizeIterator<Item = CompactOutcome<'_>>> {
         let way = &self.explored.way;
         Some(self.explored.certain()?.iter().map(move |ended| CompactOutcome { way, ended }))
+    }
+
+    /// The packet walked.
+    pub const fn packet(&self) -> &Packet {
+        self.packet
+    }
+
+    /// What was assumed because nobody said otherwise, in words.
+    pub fn defaults(&self) -> Vec<String> {
+        self.explored.way.defaults()
     }
 
     /// The walk in full, as [`Engine::walk`] gives it.
@@ -153,6 +166,67 @@ impl<'w> CompactOutcome<'w> {
         self.ended.state.masquerade
     }
 
+    /// Where a packet that is not delivered ends.
+    pub const fn place(&self) -> Option<Place> {
+        self.ended.end.place
+    }
+
+    /// The interface it came by; none when a local process sent it.
+    pub fn in_interface(&self) -> Option<InterfaceName> {
+        self.way.packet_of(&self.ended.state).in_interface
+    }
+
+    /// The interface it leaves by, where that is known; also that of a packet for this node.
+    pub const fn out_interface(&self) -> Option<InterfaceName> {
+        match self.ended.state.out {
+            Interface::Known(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The ports that the source port was drawn from.
+    pub const fn sport_range(&self) -> Option<PortRange> {
+        self.ended.state.sport_range
+    }
+
+    /// The ports that the destination port was drawn from.
+    pub const fn dport_range(&self) -> Option<PortRange> {
+        self.ended.state.dport_range
+    }
+
+    /// Whether a hash of the packet picked the address that it was rewritten to.
+    pub const fn by_hash(&self) -> bool {
+        self.ended.state.by_hash
+    }
+
+    /// Whether the hash picks this outcome's address on a little-endian machine, where that can be told.
+    pub const fn picked(&self) -> Option<bool> {
+        self.ended.state.picked
+    }
+
+    /// The answer of REJECT.
+    pub const fn reject_with(&self) -> Option<RejectWith> {
+        self.ended.end.reject_with
+    }
+
+    /// The rule that rewrote the destination.
+    pub fn dnat_by(&self) -> Option<CompactRule> {
+        self.ended.state.dnat_by.map(CompactRule)
+    }
+
+    /// The rule that rewrote the source.
+    pub fn snat_by(&self) -> Option<CompactRule> {
+        self.ended.state.snat_by.map(CompactRule)
+    }
+
+    /// Whether this tells all of it: else the dump lacks something, there is a reason in words, or the
+    /// packet belongs to a tracked connection that is listed, and [`to_walk`](CompactWalk::to_walk) says so.
+    pub fn is_told(&self) -> bool {
+        self.ended.state.missing.is_empty()
+            && self.ended.end.reason.is_none()
+            && self.way.connection_line(&self.ended.state).is_none()
+    }
+
     /// The rule or policy that ended it; delivered, the last accepting one of table filter.
     pub fn decided_by(&self) -> Option<RuleRef> {
         self.way.decider_ref(self.ended.end.decided_by?)
@@ -183,3 +257,10 @@ impl std::fmt::Debug for CompactOutcome<'_> {
 /// A rule of an engine, as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CompactRule(RuleId);
+
+impl CompactRule {
+    /// Its place among the rules of its family, from 0.
+    pub const fn index(self) -> usize {
+        self.0.0 as usize
+    }
+}

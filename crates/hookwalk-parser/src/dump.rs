@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use crate::types::{Family, Text};
 use crate::{Counters, Diagnostic, Rule, Span};
 
 /// A dump as it was read: the bytes, what they say, and what about them was not right.
 #[derive(Clone, Debug)]
 pub struct Dump {
-    pub(crate) text: Vec<u8>,
+    pub(crate) text: Arc<Vec<u8>>,
     pub(crate) tables: Vec<Table>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) diagnostics_left_out: usize,

@@ -1,10 +1,12 @@
 use std::io::Write;
+use std::mem::ManuallyDrop;
 
 use crate::args::FmtArguments;
 use crate::{Exit, Failure, input};
 
 pub(crate) fn run(arguments: &FmtArguments) -> Result<Exit, Failure> {
-    let dump = input::dump(&arguments.file, &arguments.reading)?;
+    // The end of the run gives all memory back at once.
+    let dump = ManuallyDrop::new(input::dump(&arguments.file, &arguments.reading)?);
     let mut out = std::io::stdout().lock();
     if arguments.canonical {
         out.write_all(&dump.canonical())?;
@@ -12,6 +14,6 @@ pub(crate) fn run(arguments: &FmtArguments) -> Result<Exit, Failure> {
         out.write_all(dump.text())?;
     }
     out.flush()?;
-    input::check(&[dump], &arguments.reading)?;
+    input::check(std::slice::from_ref(&dump), &arguments.reading)?;
     Ok(Exit::Done)
 }

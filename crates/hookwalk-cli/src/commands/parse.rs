@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::mem::ManuallyDrop;
 
 use hookwalk::report::DumpReport;
 use hookwalk::{Rule, Table};
@@ -7,7 +8,8 @@ use crate::args::ParseArguments;
 use crate::{Exit, Failure, input};
 
 pub(crate) fn run(arguments: &ParseArguments) -> Result<Exit, Failure> {
-    let dump = input::dump(&arguments.file, &arguments.reading)?;
+    // The end of the run gives all memory back at once.
+    let dump = ManuallyDrop::new(input::dump(&arguments.file, &arguments.reading)?);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if arguments.json {
         serde_json::to_writer(&mut out, &DumpReport::new(&dump)).map_err(std::io::Error::from)?;
@@ -24,7 +26,7 @@ pub(crate) fn run(arguments: &ParseArguments) -> Result<Exit, Failure> {
         writeln!(out, "{state}; {} problems", dump.diagnostics().len() + dump.diagnostics_left_out())?;
     }
     out.flush()?;
-    input::check(&[dump], &arguments.reading)?;
+    input::check(std::slice::from_ref(&dump), &arguments.reading)?;
     Ok(Exit::Done)
 }
 

@@ -1,18 +1,21 @@
 use std::io::{BufRead, Write};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use hookwalk::report::{PacketReport, Text, WalkReport};
+use hookwalk::report::{PacketReport, Text, WalkReport, WalkWriter};
 use hookwalk::{Engine, Simulator, Walk};
 
 use super::trace_text;
 use crate::args::{PacketArguments, TraceArguments};
+use crate::progress::Progress;
 use crate::{Exit, Failure, diagnostics, input};
 
 pub(crate) fn run(arguments: &TraceArguments) -> Result<Exit, Failure> {
     let host = input::host(&arguments.input.context, arguments.input.reading.strict)?;
     let dumps = input::dumps(&arguments.input.dumps, &arguments.input.reading)?;
     let files = input::names(&arguments.input.dumps);
-    let engine = Engine::new(dumps, host);
+    // The end of the run gives all memory back at once.
+    let engine = ManuallyDrop::new(Engine::new(dumps, host));
     diagnostics::print_problems(&files, engine.problems());
     match &arguments.packets {
         Some(packets) => many(arguments, &engine, packets),
@@ -40,31 +43,81 @@ fn one(arguments: &TraceArguments, engine: &Engine, files: &[String]) -> Result<
 
 fn many(arguments: &TraceArguments, engine: &Engine, packets: &Path) -> Result<Exit, Failure> {
     let text = input::read(packets)?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let seed = arguments.packet.seed;
-    let mut session = arguments.session.then(|| Simulator::new(engine, seed.unwrap_or_default()));
+    let mut out = std::io::stdout().lock();
+    let mut answers = Answers::of(arguments, engine);
+    let mut progress = Progress::of(text.iter().filter(|byte| **byte == b'\n').count());
+    let mut lines = Vec::with_capacity(2 * CHUNK);
     for line in text.lines() {
-        let line = line?;
-        let answer = read_packet(&line).map_err(|error| (id_of(&line), error));
-        let answer = answer.and_then(|packet| match next(engine, session.as_mut(), seed, &packet) {
-            Ok(walk) => {
-                let mut report = report(&walk, arguments.steps);
-                report.packet.id = packet.id;
-                Ok(report)
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                out.write_all(&lines)?;
+                return Err(error.into());
             }
-            Err(error) => Err((packet.id.map(id_value), error)),
-        });
-        match answer {
-            Ok(report) => serde_json::to_writer(&mut out, &report),
-            Err((id, error)) => {
-                serde_json::to_writer(&mut out, &serde_json::json!({"id": id, "error": error}))
+        };
+        if let Err((id, error)) = answers.write(&line, &mut lines) {
+            serde_json::to_writer(&mut lines, &serde_json::json!({"id": id, "error": error}))
+                .map_err(std::io::Error::from)?;
+        }
+        lines.push(b'\n');
+        if lines.len() >= CHUNK {
+            out.write_all(&lines)?;
+            lines.clear();
+        }
+        progress.one_more();
+    }
+    out.write_all(&lines)?;
+    out.flush()?;
+    progress.end();
+    Ok(Exit::Done)
+}
+
+/// How many bytes of answers are put out at once.
+const CHUNK: usize = 1 << 18;
+
+/// What answers the lines of a file of packets.
+enum Answers<'e> {
+    /// Each on a host that has seen nothing else, all that can happen.
+    Alone(WalkWriter<'e>),
+    /// Of each a part, or more than that.
+    Walks { engine: &'e Engine, session: Option<Simulator<'e>>, seed: Option<u64>, steps: bool },
+}
+
+/// An answer that cannot be given: the `id` of the line, and why.
+type NoAnswer = (Option<serde_json::Value>, String);
+
+impl<'e> Answers<'e> {
+    fn of(arguments: &TraceArguments, engine: &'e Engine) -> Self {
+        let (seed, steps) = (arguments.packet.seed, arguments.steps);
+        if seed.is_none() && !arguments.session && !steps {
+            return Answers::Alone(WalkWriter::new(engine));
+        }
+        let session = arguments.session.then(|| Simulator::new(engine, seed.unwrap_or_default()));
+        Answers::Walks { engine, session, seed, steps }
+    }
+
+    /// Puts the answer to a line behind others.
+    fn write(&mut self, line: &str, out: &mut Vec<u8>) -> Result<(), NoAnswer> {
+        let report = read_packet(line).map_err(|error| (id_of(line), error))?;
+        let refused = |id: Option<Text>, error: String| (id.map(id_value), error);
+        match self {
+            Answers::Alone(writer) => {
+                let packet =
+                    report.to_packet().map_err(|error| refused(report.id.clone(), error.to_string()))?;
+                let written = writer.write(&packet, report.id.clone(), out);
+                written.map_err(|error| refused(report.id, error.to_string()))
+            }
+            Answers::Walks { engine, session, seed, steps } => {
+                let walk = next(engine, session.as_mut(), *seed, &report)
+                    .map_err(|error| refused(report.id.clone(), error))?;
+                let mut answer = self::report(&walk, *steps);
+                answer.packet.id = report.id;
+                // Memory takes whatever is written, and no value of a report is one that JSON lacks.
+                let _ = serde_json::to_writer(out, &answer);
+                Ok(())
             }
         }
-        .map_err(std::io::Error::from)?;
-        writeln!(out)?;
     }
-    out.flush()?;
-    Ok(Exit::Done)
 }
 
 fn report(walk: &Walk, steps: bool) -> WalkReport {

@@ -1,13 +1,13 @@
 //! The rules of one family as the kernel runs them: one flat array, jumps resolved, conditions ready.
 
 mod condition;
+mod names;
 
 use std::ops::Range;
 
 use hookwalk_parser::extensions::{ConnmarkAction, Match, StatisticMode, Target};
 use hookwalk_parser::types::{Family, Text};
 use hookwalk_parser::{Backend, Chain, Dump, Policy, Rule, Table, TableEnd};
-use rustc_hash::FxHashMap;
 
 pub(crate) use condition::{Condition, Judged, Looks, Net, Reach, add_ports};
 
@@ -16,6 +16,7 @@ use crate::graph::ChainGraph;
 use crate::packet::Packet;
 use crate::problem::{Problem, Site};
 use crate::state::{GrantedSet, State};
+use names::Names;
 
 /// A point at which the kernel hands a packet to the tables (netfilter.org, "hooks").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -292,20 +293,15 @@ impl Program {
 
     fn add_table(&mut self, name: TableName, source: &Source<'_>, problems: &mut Vec<Problem>) {
         let Source { dump, at, table, side, .. } = *source;
-        let by_name: FxHashMap<&[u8], usize> =
-            table.chains.iter().enumerate().map(|(chain, c)| (c.name.as_bytes(), chain)).collect();
-        let graph = ChainGraph::new(table, &by_name);
-        problems.extend(graph.loops(table, dump));
-        problems.extend(graph.too_deep(table, dump));
-
+        let names = Names::of(&table.chains);
         if let Some(has_table) = self.has_table.get_mut(name as usize) {
             *has_table = true;
         }
         let names_hooks = table.chains.iter().any(|chain| table.is_builtin(chain.name.as_bytes()));
         let base = id(self.chains.len());
         for hook in Hook::ALL.into_iter().filter(|&hook| name.has_hook(hook)) {
-            let entry = match by_name.get(hook.name().as_bytes()) {
-                Some(&chain) => Entry::Chain(ChainId(base + id(chain))),
+            let entry = match names.get(hook.name().as_bytes()) {
+                Some(chain) => Entry::Chain(ChainId(base + chain)),
                 // A kernel may lack a hook of a table, as nat INPUT once was; restore input names none.
                 None if table.end == TableEnd::Commit && names_hooks => Entry::Empty,
                 None => Entry::NotInDump,
@@ -313,17 +309,27 @@ impl Program {
             self.set_entry(name, hook, side, entry);
         }
         let mut conditions = Vec::new();
-        self.tracks |= table.chains.iter().flat_map(|chain| &chain.rules).any(asks_tracking);
-        self.marks_connections |= table.chains.iter().flat_map(|chain| &chain.rules).any(marks_connection);
+        let mut missing = Vec::new();
+        let mut graph = ChainGraph::new(table.chains.len());
+        let rules = table.chains.iter().map(|chain| chain.rules.len()).sum();
+        self.rules.reserve_exact(rules);
+        // Most rules have one or two, and what is not used takes no memory.
+        self.conditions.reserve_exact(2 * rules);
+        self.chains.reserve_exact(table.chains.len());
+        // All that the dump says of a rule is looked at once: a large dump does not fit any cache.
         for (number, chain) in table.chains.iter().enumerate() {
             let here = ChainId(base + id(number));
             let first = id(self.rules.len());
             for (index, rule) in chain.rules.iter().enumerate() {
-                let resolve = |target: &Text, go: fn(ChainId) -> Go| match by_name.get(target.as_bytes()) {
-                    Some(&to) if graph.closes_loop(number, to) => Go::Loop,
-                    Some(&to) => go(ChainId(base + id(to))),
+                let mut resolve = |target: &Text, go: fn(ChainId) -> Go| match names.get(target.as_bytes()) {
+                    Some(to) => {
+                        graph.add_jump(id(number), id(index), to);
+                        go(ChainId(base + to))
+                    }
                     None => Go::Missing,
                 };
+                self.tracks = self.tracks || asks_tracking(rule);
+                self.marks_connections = self.marks_connections || marks_connection(rule);
                 let go = match &rule.target {
                     Target::Accept => Go::Accept,
                     Target::Drop => Go::Drop,
@@ -342,7 +348,7 @@ impl Program {
                 {
                     let (table, chain) = (table.name.clone(), chain.name.clone());
                     let site = Site { dump, table, chain, rule: index + 1, line: rule.line };
-                    problems.push(Problem::MissingChain { site, target: target.clone() });
+                    missing.push(Problem::MissingChain { site, target: target.clone() });
                 }
                 // What a rule remembers of packets that it turned away must be asked of the rule itself.
                 let has_memory = has_memory(rule);
@@ -372,6 +378,17 @@ impl Program {
                 is_nft: side == 1,
                 gap: chain.gaps.first().map(|gap| gap.line),
             });
+        }
+        let closing = graph.close();
+        problems.extend(graph.loops(table, dump));
+        problems.extend(graph.too_deep(table, dump));
+        problems.append(&mut missing);
+        for (chain, rule) in closing {
+            let chain = self.chains.get((base + chain) as usize);
+            let rule = chain.map_or(0, |chain| chain.first.0 + rule);
+            if let Some(step) = self.rules.get_mut(rule as usize) {
+                step.go = Go::Loop;
+            }
         }
     }
 

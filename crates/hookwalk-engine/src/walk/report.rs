@@ -108,13 +108,18 @@ impl Way<'_> {
             by_hash: state.by_hash,
             picked: state.picked,
             reject_with: end.reject_with,
-            connection: self.connection_of(state).and_then(|c| self.table.get(c.entry?)?.line),
+            connection: self.connection_line(state),
             matched_rules: Some(Vec::new()),
             maybe_rules: Vec::new(),
             steps: self.path.to_vec(state.path).into_iter().filter_map(|step| self.step(step)).collect(),
             not_in_dump,
             reason: end.reason.clone(),
         }
+    }
+
+    /// Where the connection of a state is listed: the file of the table, and the line.
+    pub(crate) fn connection_line(&self, state: &State) -> Option<(usize, u32)> {
+        self.table.get(self.connection_of(state)?.entry?)?.line
     }
 
     /// What the dump lacked on the way, in words.
@@ -177,7 +182,7 @@ impl Way<'_> {
     }
 
     /// What was taken for granted, in words.
-    fn defaults(&self) -> Vec<String> {
+    pub(crate) fn defaults(&self) -> Vec<String> {
         let texts = self.granted.iter().map(|granted| granted.text(self.packet.src, self.past.in_session));
         texts.collect()
     }

@@ -220,7 +220,7 @@ impl Way<'_> {
     }
 
     /// The packet under way.
-    pub(super) fn packet_of(&self, state: &State) -> &Packet {
+    pub(crate) fn packet_of(&self, state: &State) -> &Packet {
         self.packets.get(state.packet.0 as usize).unwrap_or(self.packet)
     }
 

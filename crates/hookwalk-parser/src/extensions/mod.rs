@@ -62,9 +62,12 @@ macro_rules! extension_table {
 
         impl $kind {
             /// The extension of this name, without options yet.
+            #[expect(non_upper_case_globals, reason = "one for each variant, to match bytes with")]
             pub(crate) fn open(name: &[u8]) -> Option<Self> {
-                match std::str::from_utf8(name).ok()? {
-                    $( $name $(| $alias)* => Some($kind::$variant(Default::default())), )*
+                $( const $variant: &[u8] = $name.as_bytes(); )*
+                match name {
+                    $( $variant => Some($kind::$variant(Default::default())), )*
+                    $( $( name if name == $alias.as_bytes() => Some($kind::$variant(Default::default())), )* )*
                     _ => None,
                 }
             }
@@ -254,7 +257,7 @@ extension_table! {
         /// `-m connbytes`
         "connbytes" => Connbytes(Box<ConnbytesMatch>),
         /// `-m connlabel`
-        "connlabel" => Connlabel(ConnlabelMatch),
+        "connlabel" => Connlabel(Box<ConnlabelMatch>),
         /// `-m connlimit`
         "connlimit" => Connlimit(ConnlimitMatch),
         /// `-m connmark`
@@ -284,7 +287,7 @@ extension_table! {
         /// `-m hbh`
         "hbh" => Hbh(HbhMatch),
         /// `-m helper`
-        "helper" => Helper(HelperMatch),
+        "helper" => Helper(Box<HelperMatch>),
         /// `-m hl`
         "hl" => Hl(HlMatch),
         /// `-m icmp`
@@ -310,7 +313,7 @@ extension_table! {
         /// `-m mh`
         "mh" => Mh(MhMatch),
         /// `-m multiport`
-        "multiport" => Multiport(MultiportMatch),
+        "multiport" => Multiport(Box<MultiportMatch>),
         /// `-m nfacct`
         "nfacct" => Nfacct(NfacctMatch),
         /// `-m osf`
@@ -328,7 +331,7 @@ extension_table! {
         /// `-m rateest`
         "rateest" => Rateest(Box<RateestMatch>),
         /// `-m realm`
-        "realm" => Realm(RealmMatch),
+        "realm" => Realm(Box<RealmMatch>),
         /// `-m recent`
         "recent" => Recent(Box<RecentMatch>),
         /// `-m rpfilter`

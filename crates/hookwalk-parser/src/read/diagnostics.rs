@@ -19,6 +19,12 @@ impl Diagnostics {
         self.push(code, self.line, from + 1, span, message);
     }
 
+    /// A part of the current line in the dump.
+    pub(super) fn span(&self, from: usize, to: usize) -> Span {
+        let offset = |at: usize| self.line_start + u32::try_from(at).unwrap_or(0);
+        Span { start: offset(from), end: offset(to) }
+    }
+
     /// Adds a likely fix to the problem reported last.
     pub(super) fn help(&mut self, help: Option<String>) {
         if self.left_out == 0

@@ -23,7 +23,7 @@ impl Tables<'_> {
         let open = self.current();
         open.flush_run();
         open.settle_lost(usize::MAX);
-        let at = *open.by_name.get(chain)?;
+        let at = open.chain(chain)?;
         Some((at, open.table.chains.get(at)?.rules.len()))
     }
 
@@ -104,13 +104,13 @@ impl Tables<'_> {
     /// Takes away a user chain that is empty, or all of them.
     pub(super) fn delete_chain(&mut self, chain: Option<&[u8]>) -> Result<(), Refused> {
         let Some(name) = chain else {
-            let count = self.current().by_name.len();
+            let count = self.current().table.chains.len();
             if !self.may_move(count) {
                 return Err(Refused::TooMany);
             }
             let open = self.current();
             open.flush_run();
-            let all: Vec<Text> = open.by_name.keys().cloned().collect();
+            let all: Vec<Text> = open.table.chains.iter().map(|chain| chain.name.clone()).collect();
             for name in all {
                 open.delete_chain(name.as_bytes());
             }
@@ -140,17 +140,17 @@ impl Tables<'_> {
             return Err(Refused::TooMany);
         }
         let open = self.current();
-        if open.by_name.contains_key(new) || open.table.is_builtin(old) {
+        if open.chain(new).is_some() || open.table.is_builtin(old) {
             return Err(Refused::InUse);
         }
         let name = Text::from(new);
-        open.by_name.remove(old);
-        open.by_name.insert(name.clone(), at);
+        open.names.remove(&open.table.chains, old);
         if let Some(chain) = open.table.chains.get_mut(at) {
             chain.name = name.clone();
             // From here on the name is there.
             chain.line = chain.line.map(|_| line);
         }
+        open.names.insert(&open.table.chains, at);
         for rule in open.table.chains.iter_mut().flat_map(|chain| &mut chain.rules) {
             if let Target::Jump(to) | Target::Goto(to) = &mut rule.target
                 && to.as_bytes() == old
@@ -165,10 +165,10 @@ impl Tables<'_> {
 impl OpenTable {
     /// Takes an empty user chain away; its place stays until the table ends.
     fn delete_chain(&mut self, name: &[u8]) {
-        let Some(&at) = self.by_name.get(name) else { return };
+        let Some(at) = self.chain(name) else { return };
         let is_empty = self.table.chains.get(at).is_some_and(|chain| chain.rules.is_empty());
         if is_empty && !self.table.is_builtin(name) {
-            self.by_name.remove(name);
+            self.names.remove(&self.table.chains, name);
             self.deleted.push(at);
         }
     }

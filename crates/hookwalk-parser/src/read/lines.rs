@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use memchr::memchr;
 
 use super::Reader;
@@ -14,10 +16,11 @@ use crate::{Code, Counters, Dump, Span, TableEnd};
 const LONGEST_LINE: usize = 10_239;
 
 pub(super) fn read(reader: &Reader, text: Vec<u8>) -> Dump {
+    let text = Arc::new(text);
     let mut lines = Lines {
         diagnostics: Diagnostics::default(),
         tables: Tables::new(reader, text.len()),
-        rules: RuleReader::default(),
+        rules: RuleReader::new(Arc::clone(&text)),
         listing: Listing::default(),
         in_nft: false,
         told_of_nft: false,
@@ -63,6 +66,8 @@ struct Place<'l> {
     line: &'l [u8],
     from: usize,
     ended: bool,
+    /// What follows the line.
+    behind: &'l [u8],
 }
 
 impl<'l> Place<'l> {
@@ -72,10 +77,10 @@ impl<'l> Place<'l> {
 
     /// The same without the blanks at its start.
     fn trimmed(self) -> Self {
-        self.behind(self.content().iter().take_while(|b| matches!(b, b' ' | b'\t')).count())
+        self.skip(self.content().iter().take_while(|b| matches!(b, b' ' | b'\t')).count())
     }
 
-    fn behind(self, bytes: usize) -> Self {
+    fn skip(self, bytes: usize) -> Self {
         Place { from: self.from + bytes, ..self }
     }
 }
@@ -116,16 +121,22 @@ impl Lines<'_> {
         let line = self.without_cr(line);
         // A byte order mark may stand before the first line.
         let from = if self.diagnostics.line == 1 && line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let place = Place { line, from, ended };
+        let place = Place { line, from, ended, behind };
         if self.in_nft {
             self.in_nft = place.content() != b"}";
-        } else if !self.dump_line(place) && !self.pasted(place) && !self.foreign(place, behind) {
+        } else if !self.dump_line(place) && !self.pasted(place) && !self.foreign(place) {
             self.unrecognised(place);
         }
     }
 
     /// Reads a line of a dump; false when it is none.
     fn dump_line(&mut self, place: Place<'_>) -> bool {
+        // Nearly every line of a large dump.
+        if place.content().starts_with(b"-A ") {
+            self.rule(place, place);
+            self.listing.end();
+            return true;
+        }
         let (start, place) = (place, place.trimmed());
         match place.content() {
             [] => {
@@ -184,14 +195,14 @@ impl Lines<'_> {
         let mut is_quoted = false;
         while let Some(rest) = place.content().strip_prefix(b">") {
             is_quoted = true;
-            place = place.behind(1 + usize::from(rest.starts_with(b" ")));
+            place = place.skip(1 + usize::from(rest.starts_with(b" ")));
         }
         if is_quoted && self.dump_line(place) {
             return true;
         }
         let place = place.trimmed();
         if let Some(length) = foreign::line_number(place.content()) {
-            return self.dump_line(place.behind(length));
+            return self.dump_line(place.skip(length));
         }
         let content = place.content();
         if foreign::is_fence(content) {
@@ -217,10 +228,10 @@ impl Lines<'_> {
     }
 
     /// Names what is no dump; false when it is not known.
-    fn foreign(&mut self, place: Place<'_>, behind: &[u8]) -> bool {
+    fn foreign(&mut self, place: Place<'_>) -> bool {
         let content = place.trimmed().content();
         let (from, to) = (offset(place.trimmed().from), offset(place.line.len()));
-        if let Some(nft) = foreign::nft(content, behind) {
+        if let Some(nft) = foreign::nft(content, place.behind) {
             self.in_nft = nft == Nft::Block;
             if !self.told_of_nft {
                 self.told_of_nft = true;
@@ -327,11 +338,11 @@ impl Lines<'_> {
                 format!("{} names no table: expected a header such as `*nat`", quote(place.content()))
             });
         }
-        self.tables.open(name, &mut self.diagnostics);
+        self.tables.open(name, declarations(place.behind), &mut self.diagnostics);
     }
 
     fn chain(&mut self, place: Place<'_>) {
-        let Place { line, from, ended } = place.behind(1);
+        let Place { line, from, ended, .. } = place.skip(1);
         let start = offset(place.from);
         let declaration = line.get(from..).unwrap_or_default();
         let mut words = declaration.split(|b| matches!(b, b' ' | b'\t')).filter(|word| !word.is_empty());
@@ -370,7 +381,7 @@ impl Lines<'_> {
 
     /// `start` is where the line's own text starts, `place` where its blanks end.
     fn rule(&mut self, start: Place<'_>, place: Place<'_>) {
-        let (Place { line, from: blanks, ended }, content) = (place, place.content());
+        let (Place { line, from: blanks, ended, .. }, content) = (place, place.content());
         let (counters, from) = if content.first() == Some(&b'[') {
             let end = content.iter().position(|&b| b == b']').map_or(content.len(), |at| at + 1);
             let word = content.get(..end).unwrap_or_default();
@@ -410,6 +421,19 @@ impl Lines<'_> {
         });
         self.tables.lost_text(self.diagnostics.line);
     }
+}
+
+/// How many lines that declare chains a text starts with; no more than it has room for.
+fn declarations(text: &[u8]) -> usize {
+    const SHORTEST: usize = ":X - [0:0]\n".len();
+    let (mut count, mut rest) = (0, text);
+    while let Some((b':', _)) = rest.split_first()
+        && let Some(end) = memchr(b'\n', rest)
+    {
+        count += 1;
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    count.min((text.len() - rest.len()) / SHORTEST)
 }
 
 /// The table that iptables-nft-save says it cannot show.

@@ -166,9 +166,8 @@ impl Listing {
         }
         let rest_at = row.rest.map_or(line.len(), |word| word.0);
         let name = row.target.map(|word| word.1);
-        let declared = name.and_then(|name| tables.chain_named(name)).filter(|(_, declared)| *declared);
-        let read =
-            listed::read(line.get(rest_at..).unwrap_or_default(), name, declared.map(|(name, _)| name));
+        let declared = name.filter(|name| tables.has_declared(name)).map(Text::from);
+        let read = listed::read(line.get(rest_at..).unwrap_or_default(), name, declared);
         let mut matches: Vec<Match> = read.matches;
         let families =
             matches.iter().map(Match::family).chain([read.target.as_ref().and_then(Target::family)]);

@@ -1,6 +1,8 @@
 //! Bytes to a [`Dump`]: lines, the tables they belong to, and the rules in them.
 
 mod abbreviation;
+#[cfg(feature = "rayon1")]
+mod ahead;
 mod command;
 mod diagnostics;
 mod edit;
@@ -9,9 +11,11 @@ mod guess;
 mod lines;
 mod listed;
 mod listing;
+mod names;
 mod open_table;
 mod options;
 mod origin;
+mod plain;
 mod rule;
 mod similar;
 mod tables;

@@ -1,6 +1,7 @@
 use rustc_hash::FxHashMap;
 
 use super::diagnostics::{Diagnostics, quote};
+use super::names::{Known, Names};
 use super::similar;
 use crate::extensions::Target;
 use crate::types::Text;
@@ -16,8 +17,10 @@ pub(super) struct Place {
 
 /// A table whose end has not been seen.
 pub(super) struct OpenTable {
+    /// Which of the tables opened so far it is.
+    pub(super) number: usize,
     pub(super) table: Table,
-    pub(super) by_name: FxHashMap<Text, usize>,
+    pub(super) names: Names,
     /// Rules of one chain stand together in a dump: they are gathered here and moved to their chain
     /// in one step, so that each chain's memory fits its rules.
     pub(super) run: Vec<Rule>,
@@ -43,8 +46,9 @@ pub(super) struct OpenTable {
 impl OpenTable {
     pub(super) fn new(table: Table) -> Self {
         OpenTable {
+            number: 0,
             table,
-            by_name: FxHashMap::default(),
+            names: Names::default(),
             run: Vec::new(),
             run_chain: 0,
             in_order: true,
@@ -65,10 +69,42 @@ impl OpenTable {
 
     pub(super) fn add_chain(&mut self, name: Text) -> usize {
         let at = self.table.chains.len();
-        self.by_name.insert(name.clone(), at);
         let (rules, gaps) = (Vec::new(), Vec::new());
         self.table.chains.push(Chain { name, line: None, policy: None, counters: None, rules, gaps });
+        self.names.insert(&self.table.chains, at);
         at
+    }
+
+    /// The index of the chain of this name.
+    pub(super) fn chain(&self, name: &[u8]) -> Option<usize> {
+        self.names.get(&self.table.chains, name)
+    }
+
+    /// Makes room for so many chains, where there is memory for them.
+    pub(super) fn expect_chains(&mut self, count: usize) {
+        if self.table.chains.try_reserve_exact(count).is_ok() {
+            self.names.expect(count);
+        }
+    }
+
+    /// What reading a rule needs of the table, once it is known whose table it is.
+    pub(super) fn known(&self) -> Option<Known<'_>> {
+        Some(Known {
+            chains: &self.table.chains,
+            names: &self.names,
+            has_deleted: !self.deleted.is_empty(),
+            family: self.table.family?,
+        })
+    }
+
+    /// As [`chain`](Self::chain), for the chain of the next rule: iptables-save writes the rules in the
+    /// order of the chains.
+    pub(super) fn chain_of_next_rule(&self, name: &[u8]) -> Option<usize> {
+        let has_name =
+            |at: &usize| self.table.chains.get(*at).is_some_and(|chain| chain.name.as_bytes() == name);
+        // What `-X` took away is still there.
+        let near = [self.run_chain, self.run_chain + 1].into_iter().find(has_name);
+        near.filter(|_| self.deleted.is_empty()).or_else(|| self.chain(name))
     }
 
     /// Marks where the lost line may have held a rule, now that the chain of the next rule is known:
@@ -92,7 +128,7 @@ impl OpenTable {
 
     pub(super) fn empty_chain(&mut self, name: &[u8]) {
         self.flush_run();
-        let Some(&at) = self.by_name.get(name) else { return };
+        let Some(at) = self.chain(name) else { return };
         if let Some(chain) = self.table.chains.get_mut(at) {
             chain.rules.clear();
             chain.gaps.clear();
@@ -101,7 +137,7 @@ impl OpenTable {
 
     pub(super) fn check_name(&self, name: &[u8], diagnostics: &mut Diagnostics) {
         const LONGEST: usize = 28;
-        if name.len() > LONGEST && !self.by_name.contains_key(name) {
+        if name.len() > LONGEST && self.chain(name).is_none() {
             diagnostics.here(Code::LongChainName, 0, 0, || {
                 format!("chain name {} has {} bytes: iptables takes {LONGEST}", quote(name), name.len())
             });
@@ -138,7 +174,7 @@ impl OpenTable {
             let (Target::Jump(name) | Target::Goto(name)) = &rule.target else { continue };
             let start = rule.span.start;
             let Some(Place { span, column }) = unresolved.remove(&start) else { continue };
-            if self.by_name.contains_key(name.as_bytes()) {
+            if self.chain(name.as_bytes()).is_some() {
                 continue;
             }
             diagnostics.in_line(Code::MissingChain, rule.line, column, span, || {

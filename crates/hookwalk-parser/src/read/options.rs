@@ -18,7 +18,8 @@ impl<'l> Line<'l, '_> {
             let (name, attached) = self.split_option(option);
             let used = match name {
                 b"-m" | b"--match" => self.open_match(at, option, attached),
-                b"-j" | b"--jump" | b"-g" | b"--goto" => self.open_target(at, option, attached),
+                b"-j" | b"--jump" => self.open_target(false, at, option, attached),
+                b"-g" | b"--goto" => self.open_target(true, at, option, attached),
                 b"-c" | b"--set-counters" => self.set_counters(option),
                 b"-4" | b"-6" | b"--ipv4" | b"--ipv6" => self.only_family(option),
                 b"-M" | b"--modprobe" if !negated => self.modprobe(at, option, attached),
@@ -37,6 +38,7 @@ impl<'l> Line<'l, '_> {
         let (bytes, Some(word)) = (self.bytes, self.words.get(option)) else { return (b"", None) };
         let name = word.bare(bytes);
         let at = match name {
+            [b'-', b'-', ..] if !self.has_equals => None,
             [b'-', b'-', ..] => memchr::memchr(b'=', name).map(|at| (at, at + 1)),
             [b'-', b'p' | b's' | b'd' | b'i' | b'o' | b'j' | b'g' | b'm' | b'M', _, ..] => Some((2, 2)),
             _ => None,
@@ -65,17 +67,17 @@ impl<'l> Line<'l, '_> {
     ) -> usize {
         let bytes = self.bytes;
         let words: &'l [Word] = self.words.get(option..).unwrap_or_default();
-        let arguments = Arguments::new(bytes, words, negated).sharing(self.texts).named(name, attached);
-        if let Some(used) = self.take(at, option, arguments.named(name, attached), None) {
+        let mut arguments = Arguments::new(bytes, words, negated).sharing(self.dump).named(name, attached);
+        if let Some(used) = self.take(at, option, &mut arguments, None) {
             return used;
         }
         if let Some(full) = self.unabbreviated(&arguments, attached) {
             match full {
                 b"--match" => return self.open_match(at, option, attached),
-                b"--jump" | b"--goto" => return self.open_target_as(full == b"--goto", at, option, attached),
+                b"--jump" | b"--goto" => return self.open_target(full == b"--goto", at, option, attached),
                 _ => {}
             }
-            if let Some(used) = self.take(at, option, arguments.named(full, attached), Some(full)) {
+            if let Some(used) = self.take(at, option, &mut arguments.named(full, attached), Some(full)) {
                 return used;
             }
         }
@@ -89,7 +91,7 @@ impl<'l> Line<'l, '_> {
         &mut self,
         at: usize,
         option: usize,
-        mut arguments: Arguments<'l>,
+        arguments: &mut Arguments<'l>,
         full: Option<&'static [u8]>,
     ) -> Option<usize> {
         for index in (0..self.takers.len()).rev() {
@@ -98,27 +100,27 @@ impl<'l> Line<'l, '_> {
                 return Some(self.repeated(taker, at, option));
             }
             if taker == Taker::Base
-                && let Some(used) = self.address_list(option, &arguments)
+                && let Some(used) = self.address_list(option, arguments)
             {
                 self.note(taker, option, arguments.name(), full);
                 return Some(used);
             }
-            match self.offer(taker, &mut arguments) {
+            match self.offer(taker, arguments) {
                 Ok(false) => {}
                 Ok(true) => {
                     self.note(taker, option, arguments.name(), full);
                     if taker == Taker::Base {
-                        self.check_address(option, &arguments);
-                        if let Some(end) = self.masked_interface(at, option, &arguments) {
+                        self.check_address(option, arguments);
+                        if let Some(end) = self.masked_interface(at, option, arguments) {
                             return Some(end - option);
                         }
                     }
-                    return Some(self.used(taker, at, option, &arguments));
+                    return Some(self.used(taker, at, option, arguments));
                 }
-                Err(error) => return Some(self.refused(taker, at, option, &arguments, error)),
+                Err(error) => return Some(self.refused(taker, at, option, arguments, error)),
             }
         }
-        self.implied_match(at, option, &mut arguments, full)
+        self.implied_match(at, option, arguments, full)
     }
 
     /// How many words an option took; a value in its own word that it did not want is not understood.
@@ -181,11 +183,15 @@ impl<'l> Line<'l, '_> {
 
     /// Whether a taker had this option already.
     fn had(&self, taker: Taker, name: &[u8]) -> bool {
+        let mut by_taker = self.seen.iter().filter(|seen| seen.by == taker).peekable();
+        if by_taker.peek().is_none() {
+            return false;
+        }
         let name = short_name(name);
-        self.seen.iter().any(|seen| {
+        by_taker.any(|seen| {
             let start = seen.start as usize;
             let written = || self.bytes.get(start..start + seen.len).unwrap_or_default();
-            seen.by == taker && short_name(seen.full.unwrap_or_else(written)) == name
+            short_name(seen.full.unwrap_or_else(written)) == name
         })
     }
 
@@ -279,12 +285,7 @@ impl<'l> Line<'l, '_> {
         end - option
     }
 
-    fn open_target(&mut self, at: usize, option: usize, attached: Option<Word>) -> usize {
-        let is_goto = matches!(self.split_option(option).0, b"-g" | b"--goto");
-        self.open_target_as(is_goto, at, option, attached)
-    }
-
-    fn open_target_as(&mut self, is_goto: bool, at: usize, option: usize, attached: Option<Word>) -> usize {
+    fn open_target(&mut self, is_goto: bool, at: usize, option: usize, attached: Option<Word>) -> usize {
         let Some((word, behind)) = self.value_word(option, attached) else {
             self.report(Code::MissingValue, option, || "the line ends where a target should stand".into());
             self.set_unknown_target(None, at, option + 1);
@@ -303,18 +304,16 @@ impl<'l> Line<'l, '_> {
         self.target_at = Some(at);
         self.takers.push(Taker::Target);
         let name = word.text(self.bytes);
-        let chain = self.tables.chain_named(&name);
         // Only a chain that a line declares can have a target's name: rules alone do not make one.
-        let known = if is_goto || chain.as_ref().is_some_and(|(_, declared)| *declared) {
-            None
-        } else {
-            Target::named(&name)
-        };
-        self.target = match (known, chain) {
-            (Some(target), _) => target,
-            (None, Some((chain, _))) if is_goto => Target::Goto(chain),
-            (None, Some((chain, _))) => Target::Jump(chain),
-            (None, None) => {
+        let known = if is_goto { None } else { Target::named(&name) };
+        let known = known.filter(|_| !self.tables.has_declared(&name));
+        self.target = match known {
+            Some(target) => target,
+            None if self.tables.has_chain(&name) => {
+                let chain = Text::within(self.dump, &name);
+                if is_goto { Target::Goto(chain) } else { Target::Jump(chain) }
+            }
+            None => {
                 let end = self.end_of_unknown(behind, false);
                 if is_masked(&name) {
                     self.report_masked(behind - 1, b"-j", &name);

@@ -1,21 +1,30 @@
+use std::sync::Arc;
+
+use memchr::memchr;
+
+#[cfg(feature = "rayon1")]
+use super::ahead::Ahead;
 use super::diagnostics::Diagnostics;
-use super::open_table::Place;
+use super::open_table::{OpenTable, Place};
+use super::plain::{self, Near, Plain};
 use super::tables::Tables;
 use crate::extensions::{Match, Target};
 use crate::syntax::{Word, split_words};
-use crate::types::texts::Texts;
 use crate::types::{MaskedAddress, Negatable, Text};
-use crate::{BaseMatches, Code, Counters, Rule, Span};
+use crate::{BaseMatches, Code, Counters, Rule};
 
 /// Reads the lines that start with a command such as `-A`; the buffers live from line to line.
-#[derive(Default)]
 pub(super) struct RuleReader {
     words: Vec<Word>,
     opened: Vec<Opened>,
     takers: Vec<Taker>,
     seen: Vec<Seen>,
     matches: Vec<Match>,
-    texts: Texts,
+    /// The dump's bytes, which long texts share.
+    dump: Arc<Vec<u8>>,
+    near: Near,
+    #[cfg(feature = "rayon1")]
+    ahead: Ahead,
 }
 
 /// What is known about a match of the rule beside its options; stands at the match's index.
@@ -58,6 +67,8 @@ pub(super) struct Line<'l, 'r> {
     /// Where the rule starts: behind a line number, a prompt or a mark of quotation.
     pub(super) start: usize,
     pub(super) words: &'l [Word],
+    /// Whether an `=` stands in it, which may part an option from its value.
+    pub(super) has_equals: bool,
     pub(super) opened: &'l mut Vec<Opened>,
     /// What may take an option, the last opened last: the target, and of each kind of match the last
     /// one. There are fewer kinds than a hostile line has words.
@@ -69,7 +80,7 @@ pub(super) struct Line<'l, 'r> {
     pub(super) base: BaseMatches,
     /// A buffer that stays for the next line; a rule's own list is just as long as it must be.
     pub(super) matches: Vec<Match>,
-    pub(super) texts: &'l Texts,
+    pub(super) dump: &'l Arc<Vec<u8>>,
     pub(super) target: Target,
     /// The word index of `-j` or `-g`.
     pub(super) target_at: Option<usize>,
@@ -87,6 +98,21 @@ pub(super) struct Line<'l, 'r> {
 }
 
 impl RuleReader {
+    /// A reader of the rules of one dump.
+    pub(super) fn new(dump: Arc<Vec<u8>>) -> Self {
+        RuleReader {
+            words: Vec::new(),
+            opened: Vec::new(),
+            takers: Vec::new(),
+            seen: Vec::new(),
+            matches: Vec::new(),
+            dump,
+            near: Near::default(),
+            #[cfg(feature = "rayon1")]
+            ahead: Ahead::default(),
+        }
+    }
+
     /// Reads one line from an offset on; `counters` stood before it, and what stands before `start` is
     /// no part of it.
     pub(super) fn read(
@@ -97,8 +123,27 @@ impl RuleReader {
         tables: &mut Tables<'_>,
         diagnostics: &mut Diagnostics,
     ) {
+        #[cfg(feature = "rayon1")]
+        if let Some(table) = tables.open_table().filter(|_| from == 0 && !is_cut)
+            && let Some((chain, rule)) = self.ahead.rule(&self.dump, table, diagnostics)
+        {
+            tables.append(chain, rule, None);
+            return;
+        }
         split_words(bytes, from, &mut self.words);
+        if let Some(table) = tables.open_table().filter(|_| !is_cut).and_then(OpenTable::known)
+            && let Some(plain) =
+                plain::read(bytes, &self.words, &self.dump, table, &mut self.near, &mut self.matches)
+        {
+            let Plain { chain, base, target } = plain;
+            let (line, span) = (diagnostics.line, diagnostics.span(start, bytes.len()));
+            let mut matches = Vec::with_capacity(self.matches.len());
+            matches.append(&mut self.matches);
+            tables.append(chain, Rule { line, span, counters, base, matches, target }, None);
+            return;
+        }
         self.opened.clear();
+        self.matches.clear();
         self.takers.clear();
         self.takers.push(Taker::Base);
         self.seen.clear();
@@ -106,6 +151,7 @@ impl RuleReader {
             bytes,
             start,
             words: &self.words,
+            has_equals: memchr(b'=', bytes).is_some(),
             opened: &mut self.opened,
             takers: &mut self.takers,
             seen: &mut self.seen,
@@ -113,7 +159,7 @@ impl RuleReader {
             diagnostics,
             base: BaseMatches::default(),
             matches: std::mem::take(&mut self.matches),
-            texts: &self.texts,
+            dump: &self.dump,
             target: Target::None,
             target_at: None,
             unknown_target: None,
@@ -147,7 +193,7 @@ impl Line<'_, '_> {
         }
         Some(Rule {
             line: self.diagnostics.line,
-            span: self.span(),
+            span: self.diagnostics.span(self.start, self.bytes.len()),
             counters: self.counters,
             base: self.base,
             matches: self.matches.drain(..).collect(),
@@ -188,12 +234,6 @@ impl Line<'_, '_> {
             }
         }
         rules
-    }
-
-    fn span(&self) -> Span {
-        let line = self.diagnostics.line_start;
-        let offset = |at: usize| line + u32::try_from(at).unwrap_or(0);
-        Span { start: offset(self.start), end: offset(self.bytes.len()) }
     }
 
     pub(super) fn bare(&self, index: usize) -> &[u8] {

@@ -3,6 +3,7 @@ use rustc_hash::FxHashMap;
 use super::Reader;
 use super::diagnostics::{Diagnostics, quote};
 use super::guess;
+use super::names::Names;
 use super::open_table::{OpenTable, Place};
 use super::origin::Origin;
 use crate::types::{Family, Text};
@@ -38,6 +39,8 @@ pub(super) struct Tables<'r> {
     started_in: usize,
     told_of_nft: bool,
     open: Option<OpenTable>,
+    /// How many tables were opened.
+    opened: usize,
     /// How much more the lists of addresses may grow the dump.
     expansions_left: usize,
     /// How many rules `-I`, `-D` and their like may still pass over or move.
@@ -60,6 +63,7 @@ impl<'r> Tables<'r> {
             started_in: 0,
             told_of_nft: false,
             open: None,
+            opened: 0,
             expansions_left: 4096 + len / 32,
             moves_left: 4_000_000,
             guesses_left: 200_000 + len / 2,
@@ -111,7 +115,9 @@ impl<'r> Tables<'r> {
     }
 
     /// Opens the table of a `*NAME` line.
-    pub(super) fn open(&mut self, name: &[u8], diagnostics: &mut Diagnostics) {
+    ///
+    /// `chains` is how many declarations follow it.
+    pub(super) fn open(&mut self, name: &[u8], chains: usize, diagnostics: &mut Diagnostics) {
         self.close(TableEnd::Missing, diagnostics);
         let line = diagnostics.line;
         self.started_in = self.outputs;
@@ -129,14 +135,15 @@ impl<'r> Tables<'r> {
             {
                 let mut open = OpenTable::new(std::mem::replace(done, Table::empty()));
                 open.table.family = open.table.family.or(table.family);
-                let chains = open.table.chains.iter().enumerate();
-                open.by_name = chains.map(|(at, chain)| (chain.name.clone(), at)).collect();
+                open.names = Names::of(&open.table.chains);
                 open.goes_on = Some((at, line));
-                self.open = Some(open);
+                self.set_open(open);
                 return;
             }
         }
-        self.open = Some(OpenTable::new(table));
+        let mut open = OpenTable::new(table);
+        open.expect_chains(chains);
+        self.set_open(open);
     }
 
     /// The table read before that a header goes on with, and where that started if it had no `COMMIT`:
@@ -196,7 +203,7 @@ impl<'r> Tables<'r> {
         diagnostics: &mut Diagnostics,
     ) {
         let is_new = |open: &OpenTable| {
-            let known = open.by_name.get(name).and_then(|&at| open.table.chains.get(at));
+            let known = open.chain(name).and_then(|at| open.table.chains.get(at));
             open.table.line.is_some() || known.is_some_and(|chain| chain.line.is_some())
         };
         if self.open.as_ref().is_some_and(is_new) {
@@ -204,8 +211,8 @@ impl<'r> Tables<'r> {
         }
         let line = diagnostics.line;
         let open = self.current();
-        let at = match open.by_name.get(name) {
-            Some(&at) => at,
+        let at = match open.chain(name) {
+            Some(at) => at,
             None => open.add_chain(Text::from(name)),
         };
         if let Some(chain) = open.table.chains.get_mut(at) {
@@ -310,7 +317,7 @@ impl<'r> Tables<'r> {
             });
         }
         open.check_name(name, diagnostics);
-        if let Some(chain) = open.by_name.get(name).and_then(|&at| open.table.chains.get_mut(at)) {
+        if let Some(chain) = open.chain(name).and_then(|at| open.table.chains.get_mut(at)) {
             // With --noflush `:CHAIN` empties a user chain that was there, and leaves a built-in one.
             if let Some((_, from)) = open.goes_on
                 && chain.line.is_none_or(|line| line < from)
@@ -364,8 +371,8 @@ impl<'r> Tables<'r> {
                 format!("{} is no built-in chain of this table and has no policy", quote(name))
             });
         }
-        let index = match open.by_name.get(name) {
-            Some(&index) => index,
+        let index = match open.chain(name) {
+            Some(index) => index,
             None => open.add_chain(Text::from(name)),
         };
         if let Some(chain) = open.table.chains.get_mut(index) {
@@ -393,10 +400,17 @@ impl<'r> Tables<'r> {
         self.open.get_or_insert_with(|| OpenTable::new(Table::empty()))
     }
 
+    fn set_open(&mut self, mut open: OpenTable) {
+        self.opened += 1;
+        open.number = self.opened;
+        self.open = Some(open);
+    }
+
     #[cold]
     fn open_fragment(&mut self) {
         let name = self.told_table.clone().or_else(|| self.reader.table.clone()).unwrap_or_default();
-        self.open = Some(OpenTable::new(self.new_table(name, None, TableEnd::Fragment)));
+        let table = self.new_table(name, None, TableEnd::Fragment);
+        self.set_open(OpenTable::new(table));
     }
 
     fn new_table(&self, name: Text, line: Option<u32>, end: TableEnd) -> Table {
@@ -417,12 +431,7 @@ impl Tables<'_> {
     pub(super) fn chain_for_rule(&mut self, name: &[u8], at: u32, diagnostics: &mut Diagnostics) -> usize {
         let has_header = self.has_header();
         let open = self.current();
-        if let Some(chain) = open.table.chains.get(open.run_chain)
-            && chain.name.as_bytes() == name
-        {
-            return open.run_chain;
-        }
-        if let Some(&chain) = open.by_name.get(name) {
+        if let Some(chain) = open.chain_of_next_rule(name) {
             return chain;
         }
         if has_header && !open.table.is_builtin(name) {
@@ -445,18 +454,23 @@ impl Tables<'_> {
         self.current().table.family.get_or_insert(family);
     }
 
-    /// The chain of this name, shared with the table's own copy of the name.
-    ///
-    /// Also whether a line declares it, or it is there only because rules are in it.
-    pub(super) fn chain_named(&mut self, name: &[u8]) -> Option<(Text, bool)> {
+    /// The open table, where there is one.
+    pub(super) fn open_table(&self) -> Option<&OpenTable> {
+        self.open.as_ref()
+    }
+
+    /// Whether there is a chain of this name, be it only because rules are in it; the kernel's own are
+    /// there in any case.
+    pub(super) fn has_chain(&mut self, name: &[u8]) -> bool {
         let open = self.current();
-        match open.by_name.get_key_value(name) {
-            Some((name, &at)) => {
-                Some((name.clone(), open.table.chains.get(at).is_some_and(|chain| chain.line.is_some())))
-            }
-            // The kernel's own chains are there in any case.
-            None => open.table.is_builtin(name).then(|| (Text::from(name), false)),
-        }
+        open.chain(name).is_some() || open.table.is_builtin(name)
+    }
+
+    /// Whether a line declares a chain of this name.
+    pub(super) fn has_declared(&mut self, name: &[u8]) -> bool {
+        let open = self.current();
+        let chain = open.chain(name).and_then(|at| open.table.chains.get(at));
+        chain.is_some_and(|chain| chain.line.is_some())
     }
 
     /// Puts a rule behind the last of its chain.

@@ -1,6 +1,7 @@
+use std::sync::Arc;
+
 use crate::syntax::{Value, Word, value};
 use crate::types::address::WithHostBits;
-use crate::types::texts::Texts;
 use crate::types::{MaskedAddress, Negatable, Text};
 
 /// One option of a rule and the words behind it, offered to an extension that may take it.
@@ -14,8 +15,8 @@ pub(crate) struct Arguments<'l> {
     name: Option<&'l [u8]>,
     /// The value that stands in the option's own word: `--dport=80`, `-ptcp`.
     attached: Option<Word>,
-    /// Where texts are shared.
-    texts: Option<&'l Texts>,
+    /// The dump that the line is of, whose memory texts share.
+    dump: Option<&'l Arc<Vec<u8>>>,
 }
 
 /// An option was recognised, and something about it was wrong.
@@ -38,12 +39,12 @@ pub(crate) enum Problem {
 
 impl<'l> Arguments<'l> {
     pub(crate) fn new(line: &'l [u8], words: &'l [Word], negated: bool) -> Self {
-        Arguments { line, words, negated, used: 1, name: None, attached: None, texts: None }
+        Arguments { line, words, negated, used: 1, name: None, attached: None, dump: None }
     }
 
-    /// The same, with texts that share their memory.
-    pub(crate) fn sharing(self, texts: &'l Texts) -> Self {
-        Arguments { texts: Some(texts), ..self }
+    /// The same, with texts that share the memory of the dump.
+    pub(crate) fn sharing(self, dump: &'l Arc<Vec<u8>>) -> Self {
+        Arguments { dump: Some(dump), ..self }
     }
 
     /// The same, read under another name; `attached` is a value that stands in the option's own word.
@@ -130,7 +131,7 @@ impl<'l> Arguments<'l> {
     pub(crate) fn next_text(&mut self) -> Result<Text, ArgumentError> {
         let word = self.next_word("a value")?;
         let text = word.text(self.line);
-        Ok(self.texts.map_or_else(|| Text::from(&*text), |texts| texts.text(&text)))
+        Ok(self.dump.map_or_else(|| Text::from(&*text), |dump| Text::within(dump, &text)))
     }
 
     /// The word that a call of [`next`](Self::next) would read.

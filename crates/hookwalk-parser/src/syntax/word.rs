@@ -26,21 +26,24 @@ enum Quoting {
 
 impl Word {
     /// The word without its quotes and escapes.
+    #[inline]
     pub(crate) fn text<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
         let raw = self.raw(line);
         match self.quoting {
             Quoting::None => Cow::Borrowed(raw),
             Quoting::Around => Cow::Borrowed(raw.get(1..raw.len() - 1).unwrap_or_default()),
-            Quoting::Inside | Quoting::Open => Cow::Owned(unescape(raw)),
+            Quoting::Inside | Quoting::Open => unescape(raw),
         }
     }
 
     /// The word as it stands in the line.
+    #[inline]
     pub(crate) fn raw<'l>(&self, line: &'l [u8]) -> &'l [u8] {
         line.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
     /// The word when nothing about it is quoted: quoted text is never an option or a `!`.
+    #[inline]
     pub(crate) fn bare<'l>(&self, line: &'l [u8]) -> &'l [u8] {
         if self.quoting == Quoting::None { self.raw(line) } else { b"" }
     }
@@ -56,7 +59,8 @@ impl Word {
     }
 }
 
-fn unescape(raw: &[u8]) -> Vec<u8> {
+#[cold]
+fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::with_capacity(raw.len());
     let mut bytes = raw.iter().copied();
     let mut quoted = false;
@@ -67,34 +71,48 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
             _ => out.push(byte),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// Splits a line into words, from the offset `from` on.
 pub(crate) fn split_words(line: &[u8], from: usize, words: &mut Vec<Word>) {
     words.clear();
     let has_tab = memchr(b'\t', line).is_some();
-    let mut at = from;
-    loop {
-        while line.get(at).is_some_and(|&b| is_blank(b)) {
-            at += 1;
+    // Where the word starts, and the bytes looked at.
+    let (mut start, mut window) = (from, from);
+    while window < line.len() {
+        let mut stops = stops(line, window, has_tab);
+        let mut next = window + WINDOW;
+        while stops != 0 {
+            let stop = window + stops.trailing_zeros() as usize;
+            stops &= stops - 1;
+            if line.get(stop) == Some(&b'"') {
+                let (end, quoting) = quoted_end(line, start, stop);
+                words.push(Word { start: offset(start), end: offset(end), quoting });
+                start = end;
+                if end >= next {
+                    next = end;
+                    break;
+                }
+                stops &= u64::MAX << (end - window);
+            } else {
+                if stop > start {
+                    words.push(Word { start: offset(start), end: offset(stop), quoting: Quoting::None });
+                }
+                start = stop + 1;
+            }
         }
-        if at >= line.len() {
-            return;
-        }
-        let (end, quoting) = word_end(line, at, has_tab);
-        words.push(Word { start: offset(at), end: offset(end), quoting });
-        at = end;
+        window = next;
+    }
+    if start < line.len() {
+        words.push(Word { start: offset(start), end: offset(line.len()), quoting: Quoting::None });
     }
 }
 
-fn word_end(line: &[u8], start: usize, has_tab: bool) -> (usize, Quoting) {
-    let stop = plain_end(line, start, has_tab);
-    if line.get(stop) != Some(&b'"') {
-        return (stop, Quoting::None);
-    }
-    let mut quoting = if stop == start { Quoting::Around } else { Quoting::Inside };
-    let mut at = stop + 1;
+/// Where a word ends that has its first quote at `quote`.
+fn quoted_end(line: &[u8], start: usize, quote: usize) -> (usize, Quoting) {
+    let mut quoting = if quote == start { Quoting::Around } else { Quoting::Inside };
+    let mut at = quote + 1;
     loop {
         let inside = line.get(at..).unwrap_or_default();
         match memchr2(b'"', b'\\', inside) {
@@ -108,34 +126,42 @@ fn word_end(line: &[u8], start: usize, has_tab: bool) -> (usize, Quoting) {
     }
 }
 
-/// Where the next blank or quote stands, or the line ends: eight bytes at a time, since words are too
+/// How many bytes are looked at in one step.
+const WINDOW: usize = 64;
+
+/// Where blanks and quotes stand in the window that starts at an offset: a bit for each byte. Words are too
 /// short for what `memchr` does first.
-fn plain_end(line: &[u8], start: usize, has_tab: bool) -> usize {
+#[inline]
+fn stops(line: &[u8], at: usize, has_tab: bool) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     // A blank and a quote differ in one bit alone.
     const BLANK: u64 = ONES * b' ' as u64;
     const BUT_THAT: u64 = !(ONES * (b' ' ^ b'"') as u64);
-    // The lowest set bit is right; those above it can be of bytes that only follow a borrow.
-    let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGH;
-    let mut at = start;
-    while let Some(eight) = line.get(at..).and_then(<[u8]>::first_chunk) {
+    const TAB: u64 = ONES * b'\t' as u64;
+    const LOW: u64 = ONES * 0x7f;
+    // The high bit of each byte that is zero: exact, whatever stands in the one below.
+    let zero = |bytes: u64| !(((bytes & LOW) + LOW) | bytes | LOW);
+    let rest = line.get(at..).unwrap_or_default();
+    let mut end = [0; WINDOW];
+    let window = match rest.first_chunk::<WINDOW>() {
+        Some(window) => window,
+        None => {
+            if let Some(end) = end.get_mut(..rest.len()) {
+                end.copy_from_slice(rest);
+            }
+            &end
+        }
+    };
+    let (eights, _) = window.as_chunks::<8>();
+    eights.iter().rev().fold(0, |stops, eight| {
         let bytes = u64::from_le_bytes(*eight);
         let mut found = zero((bytes & BUT_THAT) ^ BLANK);
         if has_tab {
-            found |= zero(bytes ^ (ONES * u64::from(b'\t')));
+            found |= zero(bytes ^ TAB);
         }
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = line.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&b| is_blank(b) || b == b'"').unwrap_or(rest.len())
-}
-
-const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
+        // Gathers the eight bits.
+        stops << 8 | (found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    })
 }
 
 /// Offsets are 32 bits wide because a dump of 4 GiB or more is refused before it is split.
@@ -165,5 +191,17 @@ mod tests {
         assert_eq!(words("\"\"\t x "), ["", "x"]);
         assert_eq!(words("\"open end"), ["open end"]);
         assert_eq!(words("\"ends in \\"), ["ends in "]);
+    }
+
+    #[test]
+    fn words_of_every_length_at_every_place() {
+        for len in 1..40 {
+            for blanks in 1..12 {
+                let word = "x".repeat(len);
+                let line = format!("{}{word}{}\u{a2}y\u{120}", " ".repeat(blanks), "\t".repeat(blanks));
+                assert_eq!(words(&line), [word.as_str(), "\u{a2}y\u{120}"]);
+                assert_eq!(words(&format!("{word}\"a b\"{word}")), [format!("{word}a b"), word.clone()]);
+            }
+        }
     }
 }

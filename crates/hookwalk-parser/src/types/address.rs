@@ -5,6 +5,7 @@ use nom::branch::alt;
 use nom::bytes::complete::take_while1;
 use nom::character::complete::char;
 use nom::combinator::{all_consuming, map_opt, opt};
+use nom::error::{Error, ErrorKind};
 use nom::multi::separated_list1;
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
@@ -231,11 +232,12 @@ pub(crate) fn ip_address(input: &[u8]) -> IResult<&[u8], IpAddr> {
 
 /// Four parts; not before a `:`, where an IPv6 address with a decimal group would be cut.
 fn v4_address(input: &[u8]) -> IResult<&[u8], Ipv4Addr> {
+    let refused = || nom::Err::Error(Error::new(input, ErrorKind::Digit));
     let mut octets = [0_u8; 4];
     let mut rest = input;
     for (i, octet) in octets.iter_mut().enumerate() {
         if i > 0 {
-            rest = char('.').parse(rest)?.0;
+            rest = rest.strip_prefix(b".").ok_or_else(refused)?;
         }
         (rest, *octet) = part(rest)?;
     }
@@ -253,10 +255,23 @@ fn part(input: &[u8]) -> IResult<&[u8], u8> {
             if is_octal || digits.get(1).is_some_and(|x| x.eq_ignore_ascii_case(&b'x')) {
                 return Ok((rest, value));
             }
-            Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::OctDigit)))
+            Err(nom::Err::Error(Error::new(input, ErrorKind::OctDigit)))
         }
-        _ => nom::character::complete::u8.parse(input),
+        _ => decimal(input).ok_or_else(|| nom::Err::Error(Error::new(input, ErrorKind::Digit))),
     }
+}
+
+/// By hand: every second word of a large dump is made of these.
+fn decimal(input: &[u8]) -> Option<(&[u8], u8)> {
+    let (mut octet, mut rest) = (0_u32, input);
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        octet = octet * 10 + u32::from(digit - b'0');
+        if octet > 255 {
+            return None;
+        }
+        rest = behind;
+    }
+    Some((rest, u8::try_from(octet).ok()?)).filter(|_| rest.len() < input.len())
 }
 
 /// `10` or `192.168`: iptables fills up the parts that are not there, so that `10/8` is a network.
@@ -278,7 +293,10 @@ fn v6_address(input: &[u8]) -> IResult<&[u8], Ipv6Addr> {
 }
 
 fn v4_mask(input: &[u8]) -> IResult<&[u8], Ipv4Addr> {
-    alt((v4_address, map_opt(number_as::<u32>, |len| (len <= 32).then(|| v4_prefix(len))))).parse(input)
+    if input.contains(&b'.') {
+        return v4_address(input);
+    }
+    map_opt(number_as::<u32>, |len| (len <= 32).then(|| v4_prefix(len))).parse(input)
 }
 
 fn v6_mask(input: &[u8]) -> IResult<&[u8], Ipv6Addr> {

@@ -18,7 +18,6 @@ mod range;
 pub(crate) mod rate;
 mod tcp_flags;
 mod text;
-pub(crate) mod texts;
 mod timestamp;
 
 pub use address::{Family, MaskedAddress};

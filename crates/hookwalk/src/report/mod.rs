@@ -10,6 +10,7 @@ mod findings;
 mod packet;
 mod services;
 mod walk;
+mod writer;
 
 pub use dns::{DnsEndpointReport, DnsReport, DnsServerReport};
 pub use dump::{
@@ -26,3 +27,4 @@ pub use services::{
 pub use walk::{
     AssumptionReport, CaseReport, OutcomeReport, RuleNumber, RuleRefReport, StepReport, WalkReport,
 };
+pub use writer::WalkWriter;
