@@ -38,19 +38,39 @@ pub struct Walker<'e> {
     whole: Option<Packet>,
 }
 
+/// So many packets one core walks with the same memory before it looks for more.
+#[cfg(feature = "rayon1")]
+const BATCH: usize = 256;
+
 impl Engine {
     /// A walker of this engine's packets.
     pub fn walker(&self) -> Walker<'_> {
         Walker { engine: self, past: Past::default(), scratch: Scratch::default(), whole: None }
     }
 
-    /// Walks packets one after the other; each stands alone, as with [`walk`](Engine::walk).
-    pub fn walk_batch<'p>(
-        &self,
-        packets: impl IntoIterator<Item = &'p Packet>,
-    ) -> Vec<Result<Walk, WalkError>> {
+    /// Walks many packets; each stands alone, as with [`walk`](Engine::walk). The answers come in the order of
+    /// the packets. With the feature `rayon1` all cores walk, to the same answers.
+    ///
+    /// ```
+    /// use hookwalk_engine::{Engine, Host, Packet};
+    /// let engine = Engine::new(vec![hookwalk_parser::parse("*filter\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n")], Host::default());
+    /// let packets = [1, 2, 3].map(|last| Packet::new([10, 0, 0, 1].into(), [10, 0, 1, last].into()));
+    /// let walks = engine.walk_batch(&packets);
+    /// assert_eq!(walks[2], engine.walk(&packets[2]));
+    /// ```
+    pub fn walk_batch(&self, packets: &[Packet]) -> Vec<Result<Walk, WalkError>> {
+        #[cfg(feature = "rayon1")]
+        {
+            use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice};
+            packets.par_chunks(BATCH).with_max_len(1).flat_map_iter(|packets| self.walk_in_turn(packets)).collect()
+        }
+        #[cfg(not(feature = "rayon1"))]
+        self.walk_in_turn(packets)
+    }
+
+    fn walk_in_turn(&self, packets: &[Packet]) -> Vec<Result<Walk, WalkError>> {
         let mut walker = self.walker();
-        packets.into_iter().map(|packet| Ok(walker.walk(packet)?.to_walk())).collect()
+        packets.iter().map(|packet| Ok(walker.walk(packet)?.to_walk())).collect()
     }
 }
 

@@ -2,6 +2,7 @@ use std::net::IpAddr;
 
 use hookwalk_parser::extensions::AddressType;
 use ipnet::IpNet;
+use rustc_hash::FxHashMap;
 
 use crate::packet::InterfaceName;
 
@@ -55,13 +56,26 @@ impl InterfaceAddress {
     }
 }
 
-pub(super) fn address_type(all: &[InterfaceAddress], address: IpAddr) -> AddressType {
-    if all.iter().any(|own| own.address() == address) {
-        return AddressType::Local;
+/// The addresses of all interfaces, in order and by what they are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct InterfaceAddresses {
+    pub(super) listed: Vec<InterfaceAddress>,
+    types: FxHashMap<IpAddr, AddressType>,
+}
+
+impl InterfaceAddresses {
+    pub(super) fn extend(&mut self, more: Vec<InterfaceAddress>) {
+        for own in &more {
+            self.types.insert(own.address(), AddressType::Local);
+            let of_subnet = (own.address().is_ipv4() && own.prefix_len() < 31).then(|| own.address.broadcast());
+            for broadcast in own.broadcast.into_iter().chain(of_subnet) {
+                self.types.entry(broadcast).or_insert(AddressType::Broadcast);
+            }
+        }
+        self.listed.extend(more);
     }
-    let is_broadcast = |own: &InterfaceAddress| {
-        own.broadcast == Some(address)
-            || (own.address().is_ipv4() && own.prefix_len() < 31 && own.address.broadcast() == address)
-    };
-    if all.iter().any(is_broadcast) { AddressType::Broadcast } else { AddressType::Unicast }
+
+    pub(super) fn address_type(&self, address: IpAddr) -> AddressType {
+        self.types.get(&address).copied().unwrap_or(AddressType::Unicast)
+    }
 }

@@ -13,10 +13,11 @@ use std::net::IpAddr;
 
 use hookwalk_parser::extensions::AddressType;
 use hookwalk_parser::types::Text;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::packet::InterfaceName;
 
+use address::InterfaceAddresses;
 pub use address::{InterfaceAddress, Scope};
 pub(crate) use connection::{ConnectionTable, Direction};
 pub use connection::{ConnectionTuple, TcpState, TrackedConnection};
@@ -39,7 +40,9 @@ pub use sysctl::{InterfaceSysctls, ReversePath, Sysctls};
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     node_addresses: Option<Vec<IpAddr>>,
-    interfaces: Option<Vec<InterfaceAddress>>,
+    /// The same, to be found by.
+    is_node_address: FxHashSet<IpAddr>,
+    interfaces: Option<InterfaceAddresses>,
     /// Addresses may be missing from what was told.
     addresses_lack: bool,
     routing: RoutingTables,
@@ -54,6 +57,7 @@ impl Host {
     #[must_use]
     pub fn with_node_address(mut self, address: IpAddr) -> Self {
         self.node_addresses.get_or_insert_default().push(address);
+        self.is_node_address.insert(address);
         self
     }
 
@@ -146,18 +150,18 @@ impl Host {
             return Some(kind);
         }
         if let Some(interfaces) = &self.interfaces {
-            let kind = address::address_type(interfaces, address);
+            let kind = interfaces.address_type(address);
             return Some(kind).filter(|kind| !self.addresses_lack || *kind != AddressType::Unicast);
         }
-        let own = self.node_addresses.as_ref()?;
-        Some(if own.contains(&address) { AddressType::Local } else { AddressType::Unicast })
+        self.node_addresses.as_ref()?;
+        Some(if self.is_node_address.contains(&address) { AddressType::Local } else { AddressType::Unicast })
     }
 
     /// The node's own addresses, as far as they are told, 127.0.0.0/8 and `::1` aside.
     pub fn node_addresses(&self) -> Vec<IpAddr> {
         match &self.interfaces {
             Some(interfaces) => {
-                interfaces.iter().map(InterfaceAddress::address).filter(|own| !own.is_loopback()).collect()
+                interfaces.listed.iter().map(InterfaceAddress::address).filter(|own| !own.is_loopback()).collect()
             }
             None => self.node_addresses.clone().unwrap_or_default(),
         }
@@ -170,7 +174,7 @@ impl Host {
 
     /// The addresses of an interface, in order, where they are known.
     pub fn interface_addresses(&self) -> Option<&[InterfaceAddress]> {
-        self.interfaces.as_deref()
+        self.interfaces.as_ref().map(|interfaces| interfaces.listed.as_slice())
     }
 
     /// The node's address of the same family, where it has exactly one.
