@@ -62,7 +62,11 @@ impl Engine {
         #[cfg(feature = "rayon1")]
         {
             use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice};
-            packets.par_chunks(BATCH).with_max_len(1).flat_map_iter(|packets| self.walk_in_turn(packets)).collect()
+            packets
+                .par_chunks(BATCH)
+                .with_max_len(1)
+                .flat_map_iter(|packets| self.walk_in_turn(packets))
+                .collect()
         }
         #[cfg(not(feature = "rayon1"))]
         self.walk_in_turn(packets)

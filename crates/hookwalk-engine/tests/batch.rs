@@ -1,5 +1,4 @@
 //! Many packets at once are answered as each alone, in order; with and without the feature `rayon1`.
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 use std::fmt::Write;
 
@@ -9,7 +8,11 @@ use hookwalk_engine::{Engine, Host, Packet, WalkError};
 fn a_batch_answers_as_each_packet_alone() {
     let mut text = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n".to_owned();
     for last in (0..250).step_by(3) {
-        writeln!(text, "-A FORWARD -d 10.1.0.{last}/32 -m statistic --mode random --probability 0.5 -j ACCEPT").unwrap();
+        writeln!(
+            text,
+            "-A FORWARD -d 10.1.0.{last}/32 -m statistic --mode random --probability 0.5 -j ACCEPT"
+        )
+        .unwrap();
         writeln!(text, "-A FORWARD -s 10.1.0.{last}/32 -m set --match-set open src -j ACCEPT").unwrap();
     }
     let engine = Engine::new(vec![hookwalk_parser::parse(text + "COMMIT\n")], Host::default());

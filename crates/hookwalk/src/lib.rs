@@ -99,6 +99,8 @@
 //! the crates build for `wasm32`. The stages can be used alone: `hookwalk-parser` for typed rules,
 //! `hookwalk-engine` for walks; this crate re-exports what embedders need of both and adds
 //! [`context`] (readers of `ip addr`, `ip route`, `ip rule`, `ipset`, `conntrack`, `sysctl`) and [`report`].
+//!
+//! With the feature `rayon1` [`Engine::walk_batch`] walks over all cores.
 #![forbid(unsafe_code)]
 
 pub mod context;

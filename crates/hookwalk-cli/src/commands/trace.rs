@@ -45,7 +45,7 @@ fn many(arguments: &TraceArguments, engine: &Engine, packets: &Path) -> Result<E
     let text = input::read(packets)?;
     let mut out = std::io::stdout().lock();
     let mut answers = Answers::of(arguments, engine);
-    let mut progress = Progress::of(text.iter().filter(|byte| **byte == b'\n').count());
+    let mut progress = Progress::of(text.split(|byte| *byte == b'\n').count());
     let mut lines = Vec::with_capacity(2 * CHUNK);
     for line in text.lines() {
         let line = match line {

@@ -67,7 +67,8 @@ impl InterfaceAddresses {
     pub(super) fn extend(&mut self, more: Vec<InterfaceAddress>) {
         for own in &more {
             self.types.insert(own.address(), AddressType::Local);
-            let of_subnet = (own.address().is_ipv4() && own.prefix_len() < 31).then(|| own.address.broadcast());
+            let of_subnet =
+                (own.address().is_ipv4() && own.prefix_len() < 31).then(|| own.address.broadcast());
             for broadcast in own.broadcast.into_iter().chain(of_subnet) {
                 self.types.entry(broadcast).or_insert(AddressType::Broadcast);
             }

@@ -160,9 +160,12 @@ impl Host {
     /// The node's own addresses, as far as they are told, 127.0.0.0/8 and `::1` aside.
     pub fn node_addresses(&self) -> Vec<IpAddr> {
         match &self.interfaces {
-            Some(interfaces) => {
-                interfaces.listed.iter().map(InterfaceAddress::address).filter(|own| !own.is_loopback()).collect()
-            }
+            Some(interfaces) => interfaces
+                .listed
+                .iter()
+                .map(InterfaceAddress::address)
+                .filter(|own| !own.is_loopback())
+                .collect(),
             None => self.node_addresses.clone().unwrap_or_default(),
         }
     }

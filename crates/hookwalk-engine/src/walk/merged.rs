@@ -238,8 +238,11 @@ impl Frame {
             })
             .collect();
         // A map has no order; addresses and ports give one that does not change from run to run.
-        ends.sort_by_key(|Ended { state, end, .. }| {
-            (state.dst, state.dport, state.src, state.mark, end.verdict as u8, format!("{end:?}"))
+        ends.sort_by_cached_key(|Ended { state, end, probability }| {
+            let by = [state.dnat_by, state.snat_by];
+            // The bits of a float that is not negative are in its order.
+            let likely = probability.to_f64().to_bits();
+            (state.dst, state.dport, state.src, state.mark, format!("{end:?}"), state.sport, by, likely)
         });
         ends
     }
