@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "thiserror",
             "memchr",
             "prefix-trie",
+            "rayon",
         ],
     ),
     (

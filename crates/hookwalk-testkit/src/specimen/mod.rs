@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_draw_is_forced() {
         let rules = "*filter\n:FORWARD ACCEPT [0:0]\n:X - [0:0]\n\
-            -A FORWARD -p tcp -m statistic --mode random --probability 0.5 -j X\n-A X -j DROP\nCOMMIT\n";
+            -A FORWARD -p tcp -m statistic --mode random --probability 0.50000000000 -j X\n-A X -j DROP\nCOMMIT\n";
         let ruleset = Ruleset::read(Family::V4, "", rules);
         assert_eq!(ruleset.to_string(), rules);
         let packet = crate::packets::PacketSpec { in_iface: Some("tun0".into()), ..Default::default() };
