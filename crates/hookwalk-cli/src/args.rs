@@ -222,12 +222,7 @@ pub(crate) struct DnsArguments {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) context: ContextArguments,
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-    /// The dumps of the Pod's node; - for standard input
-    #[arg(required = true)]
-    pub(crate) dumps: Vec<PathBuf>,
+    pub(crate) input: NodeArguments,
 }
 
 #[derive(Debug, Args)]

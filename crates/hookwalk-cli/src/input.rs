@@ -184,7 +184,8 @@ pub(crate) fn host(arguments: &ContextArguments, strict: bool) -> Result<Host, F
     Ok(host)
 }
 
-fn text(file: &Path) -> Result<String, Failure> {
+/// The text of a file; bytes that are no UTF-8 are replaced.
+pub(crate) fn text(file: &Path) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&read(file)?).into_owned())
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Failure> {
     }
     let mut trials = Vec::new();
     for file in &arguments.rules {
-        let text = String::from_utf8_lossy(&input::read(file)?).into_owned();
+        let text = input::text(file)?;
         // What is loaded before or beside them would hide that nothing of them can be used.
         let alone = plan.reader().parse(text.as_str());
         diagnostics::print(&input::name(file), &alone);
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Failure> {
         trials.push(plan.trial(&text));
     }
     let same_as = match &plan.same_as {
-        Some(file) => Some(plan.trial(&String::from_utf8_lossy(&input::read(file)?))),
+        Some(file) => Some(plan.trial(&input::text(file)?)),
         None => None,
     };
     let mut found: Vec<(usize, Counterexample)> = Vec::new();
@@ -101,7 +101,7 @@ struct Plan {
 impl Plan {
     fn read(file: &Path) -> Result<Plan, Failure> {
         let name = input::name(file);
-        let text = String::from_utf8_lossy(&input::read(file)?).into_owned();
+        let text = input::text(file)?;
         let value: Value = serde_json::from_str(&text)
             .map_err(|error| Failure::input(format!("`{name}` is not JSON: {error}")))?;
         let folder = file.parent().unwrap_or(Path::new(""));
@@ -111,10 +111,7 @@ impl Plan {
         } else {
             let objects = match value.get("objects") {
                 None | Some(Value::Null) => None,
-                Some(Value::String(path)) => {
-                    let bytes = input::read(&folder.join(path))?;
-                    Some(String::from_utf8_lossy(&bytes).into_owned())
-                }
+                Some(Value::String(path)) => Some(input::text(&folder.join(path))?),
                 Some(inline) => Some(inline.to_string()),
             };
             (objects, value)
@@ -136,7 +133,7 @@ impl Plan {
         };
         let path = |key: &str| fields.text(key).map(|found| found.map(|path| folder.join(path)));
         let onto = match path("onto")? {
-            Some(path) => Some(String::from_utf8_lossy(&input::read(&path)?).into_owned()),
+            Some(path) => Some(input::text(&path)?),
             None => None,
         };
         Ok(Plan {

@@ -18,10 +18,10 @@ const OPEN: Style = AnsiColor::Yellow.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
 pub(crate) fn run(arguments: &DnsArguments) -> Result<Exit, Failure> {
-    let host = input::host(&arguments.context, arguments.reading.strict)?;
-    let conf = String::from_utf8_lossy(&input::read(&arguments.resolv_conf)?).into_owned();
-    let dumps = input::dumps(&arguments.dumps, &arguments.reading)?;
-    let files = input::names(&arguments.dumps);
+    let host = input::host(&arguments.input.context, arguments.input.reading.strict)?;
+    let conf = input::text(&arguments.resolv_conf)?;
+    let dumps = input::dumps(&arguments.input.dumps, &arguments.input.reading)?;
+    let files = input::names(&arguments.input.dumps);
     let engine = Engine::new(dumps, host);
     diagnostics::print_problems(&files, engine.problems());
     let report = dns::check(&engine, &arguments.pod, &ResolvConf::read(&conf));

@@ -17,7 +17,7 @@ pub(crate) fn objects(files: &[PathBuf], reading: &Reading) -> Result<(Objects, 
     let mut objects = Objects::default();
     let mut errors = 0;
     for file in files {
-        let text = String::from_utf8_lossy(&input::read(file)?).into_owned();
+        let text = input::text(file)?;
         let (read, lost) = Objects::read(&text);
         let mut out = anstream::stderr().lock();
         for error in &lost {
