@@ -32,6 +32,12 @@ fn find_tells_every_rule_with_its_line() {
     assert_eq!(output.status.code(), Some(0));
     let text = text(&output);
     assert!(text.starts_with("packets to 10.96.0.20:80/tcp: cluster IP of shop/web:http\n"), "{text}");
+    // The short answer stands before the list.
+    let (short, list) = text.split_once("ARRIVING").unwrap();
+    assert!(short.contains("  -> 10.0.1.2:8080       50%  line"), "{text}");
+    assert!(short.contains("from a Pod                     all 2 endpoints\n"), "{text}");
+    assert!(!short.contains("node port"), "{text}");
+    assert!(list.contains("nat PREROUTING"), "{text}");
     // "chosen with 1/2 of the packets that come here" is the article's `statistic` rule.
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for sentence in [

@@ -2,9 +2,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use hookwalk::kube::find::{self, FindError, Found, FoundRule, FoundStage, Origin, What};
+use hookwalk::kube::find::{self, FindError, Found, FoundRule, FoundStage, Goal, Origin, What};
+use hookwalk::kube::inventory::Inventory;
 use hookwalk::report::FindReport;
 
+use super::{kube, services_text};
 use crate::args::FindArguments;
 use crate::paragraph::{self, Paragraph};
 use crate::{Exit, Failure, input};
@@ -39,9 +41,33 @@ pub(crate) fn run(arguments: &FindArguments) -> Result<Exit, Failure> {
             all: arguments.all,
             numbers: numbers(&found),
         };
-        printer.print(&mut anstream::stdout().lock(), &found)?;
+        let mut out = io::BufWriter::new(anstream::stdout().lock());
+        printer.goals(&mut out, &found)?;
+        let mut inventory = Inventory::read(&dumps, None);
+        keep_asked(&mut inventory, &found.goals);
+        if !inventory.services.is_empty() {
+            let prober = kube::prober(dumps, host, &inventory, None, None);
+            services_text::entries(&mut out, &files, &inventory, &prober)?;
+        }
+        printer.ways(&mut out, &found)?;
+        out.flush()?;
     }
     Ok(Exit::Done)
+}
+
+/// Leaves the addresses of Services that the question is about.
+fn keep_asked(inventory: &mut Inventory, goals: &[Goal]) {
+    for entry in &mut inventory.services {
+        let protocol = entry.protocol;
+        entry.addresses.retain(|address| {
+            goals.iter().any(|goal| {
+                goal.address == address.ip
+                    && goal.port.is_none_or(|port| port == address.port)
+                    && goal.protocol.is_none_or(|asked| asked == protocol)
+            })
+        });
+    }
+    inventory.services.retain(|entry| !entry.addresses.is_empty());
 }
 
 /// How many digits line numbers have.
@@ -58,11 +84,15 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn print(&self, out: &mut impl Write, found: &Found) -> io::Result<()> {
+    fn goals(&self, out: &mut impl Write, found: &Found) -> io::Result<()> {
         for goal in &found.goals {
             let text = format!("packets to {goal}");
             Paragraph::new().push(&text, HEAD).write(out, "", 2, self.width)?;
         }
+        Ok(())
+    }
+
+    fn ways(&self, out: &mut impl Write, found: &Found) -> io::Result<()> {
         let mut told = Told::default();
         for way in &found.ways {
             let (name, text) = match way.origin {

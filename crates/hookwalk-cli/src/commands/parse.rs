@@ -5,6 +5,7 @@ use hookwalk::report::DumpReport;
 use hookwalk::{Rule, Table};
 
 use crate::args::ParseArguments;
+use crate::paragraph::counted;
 use crate::{Exit, Failure, input};
 
 pub(crate) fn run(arguments: &ParseArguments) -> Result<Exit, Failure> {
@@ -23,7 +24,8 @@ pub(crate) fn run(arguments: &ParseArguments) -> Result<Exit, Failure> {
         } else {
             "the dump is a part: what is absent is unknown"
         };
-        writeln!(out, "{state}; {} problems", dump.diagnostics().len() + dump.diagnostics_left_out())?;
+        let problems = dump.diagnostics().len() + dump.diagnostics_left_out();
+        writeln!(out, "{state}; {}", counted(problems, "problem"))?;
     }
     out.flush()?;
     input::check(std::slice::from_ref(&dump), &arguments.reading)?;
@@ -35,11 +37,11 @@ fn summary(out: &mut impl Write, table: &Table) -> std::io::Result<()> {
     let unknown = |rule: &&Rule| rule.unknown_parts().next().is_some();
     writeln!(
         out,
-        "table {} ({}): {} chains, {} rules, {} of them with a part that is not understood",
+        "table {} ({}): {}, {}, {} of them with a part that is not understood",
         table.name,
         table.family.map_or_else(|| "family unknown".to_owned(), |family| family.to_string()),
-        table.chains.len(),
-        rules().count(),
+        counted(table.chains.len(), "chain"),
+        counted(rules().count(), "rule"),
         rules().filter(unknown).count(),
     )
 }

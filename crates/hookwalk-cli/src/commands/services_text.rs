@@ -9,6 +9,7 @@ use hookwalk::kube::vantage::{Answer, Part, Prober, Vantage, Way};
 use hookwalk::{Probability, RuleRef, Verdict};
 
 use super::kube;
+use crate::paragraph::counted;
 
 const NAME: Style = Style::new().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -45,6 +46,16 @@ pub(crate) fn print(
     let shown = inventory.services.len();
     let of = if shown == total { String::new() } else { format!(" (of {total})") };
     writeln!(out, "{}{of}, {}", counted(shown, "service port"), counted(endpoints, "endpoint"))?;
+    entries(out, files, inventory, prober)
+}
+
+/// Each Service port: its endpoints with their shares, and where each of its addresses leads from where.
+pub(super) fn entries(
+    out: &mut impl Write,
+    files: &[String],
+    inventory: &Inventory,
+    prober: &Prober,
+) -> io::Result<()> {
     let printer = Printer { files, prober };
     for entry in &inventory.services {
         writeln!(out)?;
@@ -268,8 +279,4 @@ fn percent(share: &Probability) -> String {
 
 fn socket(ip: IpAddr, port: u16) -> String {
     SocketAddr::new(ip, port).to_string()
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -54,9 +54,9 @@ fn compare(backend: Backend, family: Family) -> Vec<String> {
         proto: proto::UDP,
         ..PacketSpec::default()
     };
-    (0..ROUNDS)
-        .find_map(|_| round(&scene, &packet))
-        .unwrap_or_else(|| panic!("{backend:?} {family:?}: a packet was late in each of {ROUNDS} rounds"))
+    let differences = (0..ROUNDS).find_map(|_| round(&scene, &packet));
+    assert!(differences.is_some(), "{backend:?} {family:?}: a packet was late in each of {ROUNDS} rounds");
+    differences.unwrap()
 }
 
 /// The differences of one round, or nothing where a packet was late.
