@@ -137,12 +137,12 @@ pub(crate) fn comment(rule: &Rule) -> Option<Cow<'_, str>> {
 
 /// The one address of `-d`.
 pub(crate) fn host_destination(rule: &Rule) -> Option<IpAddr> {
-    host(rule.base.destination?)
+    host(rule.base.destination()?)
 }
 
 /// The one address of `-s`.
 pub(crate) fn host_source(rule: &Rule) -> Option<IpAddr> {
-    host(rule.base.source?)
+    host(rule.base.source()?)
 }
 
 fn host(address: Negatable<MaskedAddress>) -> Option<IpAddr> {
@@ -152,7 +152,7 @@ fn host(address: Negatable<MaskedAddress>) -> Option<IpAddr> {
 
 /// The protocol and the one port of `--dport`.
 pub(crate) fn port(rule: &Rule) -> Option<(Protocol, u16)> {
-    let protocol = rule.base.protocol.filter(|protocol| !protocol.negated)?.value;
+    let protocol = rule.base.protocol().filter(|protocol| !protocol.negated)?.value;
     let one = |port: Option<Negatable<PortRange>>| {
         port.filter(|port| !port.negated && port.value.first == port.value.last).map(|port| port.value.first)
     };

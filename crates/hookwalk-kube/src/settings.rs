@@ -154,13 +154,13 @@ pub(crate) fn is_cluster_ip_mark(rule: &Rule) -> bool {
     rules::jumps_to(rule, MARK_MASQ)
         && rules::host_destination(rule).is_some()
         && rules::port(rule).is_some()
-        && rule.base.source.is_none_or(|source| source.negated)
+        && rule.base.source().is_none_or(|source| source.negated)
 }
 
 /// What a rule takes for traffic of Pods, when it says so: `-s CIDR`, `-i IFACE`, or their opposites.
 pub(crate) fn detector_of(rule: &Rule, negated: bool) -> Option<Detector> {
-    let source = rule.base.source.filter(|source| source.negated == negated);
-    let interface = rule.base.in_interface.filter(|interface| interface.negated == negated);
+    let source = rule.base.source().filter(|source| source.negated == negated);
+    let interface = rule.base.in_interface().filter(|interface| interface.negated == negated);
     source
         .map(|source| Detector::Cidr(source.value))
         .or(interface.map(|interface| Detector::Interface(interface.value)))
@@ -222,7 +222,7 @@ fn node_ports(nat: &TableView<'_>) -> NodePorts {
         found.served = true;
         match rules::host_destination(rule) {
             Some(address) => found.addresses.get_or_insert_default().push(address),
-            None => found.but_loopback |= rule.base.destination.is_some_and(|d| d.negated),
+            None => found.but_loopback |= rule.base.destination().is_some_and(|d| d.negated),
         }
     }
     found

@@ -29,6 +29,7 @@
 //! under rules and [`Dump`]; the reader stands over them and nothing under it knows of it.
 #![forbid(unsafe_code)]
 
+mod base;
 mod diagnostic;
 mod dump;
 pub mod extensions;
@@ -38,8 +39,9 @@ mod syntax;
 pub mod types;
 mod write;
 
+pub use base::{BaseMatches, PackedBase};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use dump::{Backend, Chain, Dump, Gap, Policy, Table, TableEnd};
 pub use read::{Reader, parse};
-pub use rule::{BaseMatches, Counters, Rule, Span};
+pub use rule::{Counters, Rule, Span};
 pub use syntax::{Expected, OptionText, OptionValue};

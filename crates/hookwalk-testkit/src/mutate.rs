@@ -137,7 +137,7 @@ fn overlap(a: &Rule, b: &Rule) -> bool {
         }
         _ => true,
     };
-    let protocols = match (a.base.protocol, b.base.protocol) {
+    let protocols = match (a.base.protocol(), b.base.protocol()) {
         (Some(x), Some(y)) if !x.negated && !y.negated => x.value == y.value,
         _ => true,
     };
@@ -145,8 +145,8 @@ fn overlap(a: &Rule, b: &Rule) -> bool {
         (Some(x), Some(y)) => x == y,
         _ => true,
     };
-    addresses(a.base.source, b.base.source)
-        && addresses(a.base.destination, b.base.destination)
+    addresses(a.base.source(), b.base.source())
+        && addresses(a.base.destination(), b.base.destination())
         && protocols
         && ports
 }

@@ -117,6 +117,6 @@ pub use hookwalk_engine::{
     Tier, TrackedConnection, Verdict, Walk, WalkError, WalkStep, Walker,
 };
 pub use hookwalk_parser::{
-    Backend, BaseMatches, Chain, Code, Counters, Diagnostic, Dump, Gap, OptionText, OptionValue, Policy,
-    Reader, Rule, Severity, Span, Table, TableEnd, extensions, parse, types,
+    Backend, BaseMatches, Chain, Code, Counters, Diagnostic, Dump, Gap, OptionText, OptionValue, PackedBase,
+    Policy, Reader, Rule, Severity, Span, Table, TableEnd, extensions, parse, types,
 };

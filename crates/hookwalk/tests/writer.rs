@@ -84,7 +84,7 @@ fn twenty_thousand_packets_through_the_rules_of_nodes() {
         let mut ports = vec![53, 80, 443, 6443, 30_000];
         for rule in dump.tables().iter().flat_map(|table| &table.chains).flat_map(|chain| &chain.rules) {
             addresses
-                .extend(rule.base.source.iter().chain(&rule.base.destination).map(|a| a.value.address()));
+                .extend(rule.base.source().iter().chain(&rule.base.destination()).map(|a| a.value.address()));
             for part in &rule.matches {
                 if let hookwalk::extensions::Match::Tcp(tcp) = part {
                     ports.extend(tcp.dport.map(|ports| ports.value.first));

@@ -34,7 +34,7 @@ fn addresses(engine: &Engine) -> Vec<(std::net::IpAddr, hookwalk::types::Protoco
             _ => None,
         });
         let port = port?.value.to_string().parse().ok()?;
-        Some((rule.base.destination?.value.address(), rule.base.protocol?.value, port))
+        Some((rule.base.destination()?.value.address(), rule.base.protocol()?.value, port))
     };
     rules.filter_map(read).collect()
 }

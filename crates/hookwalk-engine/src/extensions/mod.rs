@@ -217,7 +217,7 @@ pub(crate) fn is_in_states(list: ConnStates, state: &State) -> bool {
 
 /// What a rule asks about the source, as it is written; none when it asks nothing.
 pub(crate) fn about_source(rule: &Rule) -> Option<String> {
-    let base = rule.base.source.map(|source| {
+    let base = rule.base.source().map(|source| {
         let not = if source.negated { "not " } else { "" };
         format!("the source that MASQUERADE chose is {not}in {}", source.value)
     });

@@ -101,7 +101,7 @@ impl Condition {
     /// Puts the conditions of a rule in place of others; returns whether they tell all of it.
     pub(super) fn read(rule: &Rule, conditions: &mut Vec<Condition>) -> bool {
         conditions.clear();
-        let mut told = Self::add_base(&rule.base, conditions);
+        let mut told = Self::add_base(&rule.base.unpack(), conditions);
         for candidate in &rule.matches {
             told &= extensions::add_conditions(candidate, conditions);
         }

@@ -57,12 +57,12 @@ impl Way<'_> {
                 holds != Some(wanted.negated)
             };
         // An answer comes in where packets to its sender leave.
-        if !holds(base.in_interface, state.in_interface, view.packet.src)
-            || !holds(base.out_interface, state.out, state.dst)
+        if !holds(base.in_interface(), state.in_interface, view.packet.src)
+            || !holds(base.out_interface(), state.out, state.dst)
         {
             return Judgement::No;
         }
-        if base.fragment.is_some_and(|wanted| view.is_later_fragment() == wanted.negated) {
+        if base.fragment().is_some_and(|wanted| view.is_later_fragment() == wanted.negated) {
             return Judgement::No;
         }
         let mut draw = None;
@@ -98,8 +98,8 @@ impl Way<'_> {
                 }
             };
         if !Self::base_holds(rule, self.packet_of(state), state)
-            || !met(rule.base.in_interface, state.in_interface)
-            || !met(rule.base.out_interface, state.out)
+            || !met(rule.base.in_interface(), state.in_interface)
+            || !met(rule.base.out_interface(), state.out)
         {
             return memory;
         }
@@ -121,10 +121,10 @@ impl Way<'_> {
     #[inline]
     pub(super) fn base_holds(rule: &Rule, packet: &Packet, state: &State) -> bool {
         let base = &rule.base;
-        base.destination.is_none_or(|wanted| wanted.holds(|net| net.contains(state.dst)))
+        base.destination().is_none_or(|wanted| wanted.holds(|net| net.contains(state.dst)))
             && (state.src_unknown
-                || base.source.is_none_or(|wanted| wanted.holds(|net| net.contains(state.src))))
-            && base.protocol.is_none_or(|wanted| wanted.holds(|protocol| *protocol == packet.protocol))
+                || base.source().is_none_or(|wanted| wanted.holds(|net| net.contains(state.src))))
+            && base.protocol().is_none_or(|wanted| wanted.holds(|protocol| *protocol == packet.protocol))
     }
 
     pub(super) fn view<'a>(&'a self, state: &'a State, place: InChain) -> View<'a> {

@@ -184,14 +184,14 @@ fn all<'t>(tables: &'t Tables<'_>) -> impl Iterator<Item = Named> + 't {
 fn named_by(rule: &Rule, node_ports: bool) -> Option<Named> {
     let comment = rule.comments().next().map(|comment| comment.to_str().into_owned());
     let is_local = rule.matches.iter().any(|m| matches!(m, Match::Addrtype(_)));
-    let destination = rule.base.destination.filter(|wanted| !wanted.negated).map(|wanted| wanted.value);
+    let destination = rule.base.destination().filter(|wanted| !wanted.negated).map(|wanted| wanted.value);
     let address = match destination {
         Some(network) if MaskedAddress::host(network.address()) == network => Some(network.address()),
         None if node_ports || is_local => None,
         _ => return None,
     };
     let port = rule.matches.iter().find_map(dport)?;
-    let protocol = rule.base.protocol.filter(|wanted| !wanted.negated)?.value;
+    let protocol = rule.base.protocol().filter(|wanted| !wanted.negated)?.value;
     let (service, kind) = match &comment {
         Some(comment) => {
             let (service, rest) = comment.split_once(' ').unwrap_or((comment, ""));

@@ -359,9 +359,7 @@ fn external_policy(nat: &TableView<'_>, hash: &str) -> Option<TrafficPolicy> {
         return Some(TrafficPolicy::Local);
     }
     if nat.chain(&ext).is_some() {
-        let unasked = |rule: &Rule| {
-            rule.base == hookwalk_parser::BaseMatches::default() && !rules::asks_local_source(rule)
-        };
+        let unasked = |rule: &Rule| rule.base.is_empty() && !rules::asks_local_source(rule);
         let to_all = nat.rules(&ext).any(|(_, rule)| rules::jump(rule) == Some(&svc) && unasked(rule));
         return Some(if to_all { TrafficPolicy::Cluster } else { TrafficPolicy::Local });
     }
@@ -379,7 +377,9 @@ fn source_ranges(
     let mut ranges = Vec::new();
     for (_, rule) in nat.rules(fw) {
         let to_service = rules::jump(rule).and_then(rules::service_chain).is_some();
-        let Some(source) = rule.base.source.filter(|source| to_service && !source.negated) else { continue };
+        let Some(source) = rule.base.source().filter(|source| to_service && !source.negated) else {
+            continue;
+        };
         if !rules::host_source(rule).is_some_and(own) && !ranges.contains(&source.value) {
             ranges.push(source.value);
         }

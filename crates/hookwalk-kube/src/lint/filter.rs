@@ -65,7 +65,7 @@ fn elsewhere(lint: &Lint<'_, '_>, endpoints: &Spans) -> Vec<InterfacePattern> {
     let mut found = Vec::new();
     for (_, _, table) in lint.tables.named(TableName::Nat) {
         for rule in table.chains.iter().flat_map(|chain| &chain.rules) {
-            let (Some(source), Some(out)) = (rule.base.source, rule.base.out_interface) else { continue };
+            let (Some(source), Some(out)) = (rule.base.source(), rule.base.out_interface()) else { continue };
             if source.negated || !out.negated || !matches!(rule.target, Target::Masquerade(_)) {
                 continue;
             }

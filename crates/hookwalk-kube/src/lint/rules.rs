@@ -87,7 +87,7 @@ type MaskedAddressKey = std::net::IpAddr;
 
 /// The one destination that a rule is for.
 fn host_key(rule: &Rule) -> Option<MaskedAddressKey> {
-    let wanted = rule.base.destination.filter(|wanted| !wanted.negated)?;
+    let wanted = rule.base.destination().filter(|wanted| !wanted.negated)?;
     let address = wanted.value.address();
     (wanted.value == MaskedAddress::host(address)).then_some(address)
 }
@@ -160,12 +160,12 @@ fn told(rule: &Rule) -> impl Iterator<Item = &Match> {
 
 /// Whether every packet that matches the second rule matches the first.
 fn covers(wide: &Rule, narrow: &Rule) -> bool {
-    address_covers(wide.base.source, narrow.base.source)
-        && address_covers(wide.base.destination, narrow.base.destination)
-        && interface_covers(wide.base.in_interface, narrow.base.in_interface)
-        && interface_covers(wide.base.out_interface, narrow.base.out_interface)
-        && (wide.base.protocol.is_none() || wide.base.protocol == narrow.base.protocol)
-        && (wide.base.fragment.is_none() || wide.base.fragment == narrow.base.fragment)
+    address_covers(wide.base.source(), narrow.base.source())
+        && address_covers(wide.base.destination(), narrow.base.destination())
+        && interface_covers(wide.base.in_interface(), narrow.base.in_interface())
+        && interface_covers(wide.base.out_interface(), narrow.base.out_interface())
+        && (wide.base.protocol().is_none() || wide.base.protocol() == narrow.base.protocol())
+        && (wide.base.fragment().is_none() || wide.base.fragment() == narrow.base.fragment())
         && told(wide).all(|m| is_bare(m) || told(narrow).any(|other| other == m))
 }
 

@@ -23,17 +23,17 @@ pub(crate) struct Judged {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Condition<'r> {
     /// `-s`
-    Source(&'r Negatable<MaskedAddress>),
+    Source(Negatable<MaskedAddress>),
     /// `-d`
-    Destination(&'r Negatable<MaskedAddress>),
+    Destination(Negatable<MaskedAddress>),
     /// `-i`
-    InInterface(&'r Negatable<hookwalk_parser::types::InterfacePattern>),
+    InInterface(Negatable<hookwalk_parser::types::InterfacePattern>),
     /// `-o`
-    OutInterface(&'r Negatable<hookwalk_parser::types::InterfacePattern>),
+    OutInterface(Negatable<hookwalk_parser::types::InterfacePattern>),
     /// `-p`
-    Protocol(&'r Negatable<hookwalk_parser::types::Protocol>),
+    Protocol(Negatable<hookwalk_parser::types::Protocol>),
     /// `-f`
-    Fragment(&'r Negatable<()>),
+    Fragment(Negatable<()>),
     /// `-m`
     Match(&'r Match),
 }
@@ -42,12 +42,12 @@ pub(crate) enum Condition<'r> {
 pub(crate) fn conditions(rule: &Rule) -> impl Iterator<Item = Condition<'_>> {
     let base = &rule.base;
     let parts = [
-        base.source.as_ref().map(Condition::Source),
-        base.destination.as_ref().map(Condition::Destination),
-        base.in_interface.as_ref().map(Condition::InInterface),
-        base.out_interface.as_ref().map(Condition::OutInterface),
-        base.protocol.as_ref().map(Condition::Protocol),
-        base.fragment.as_ref().map(Condition::Fragment),
+        base.source().map(Condition::Source),
+        base.destination().map(Condition::Destination),
+        base.in_interface().map(Condition::InInterface),
+        base.out_interface().map(Condition::OutInterface),
+        base.protocol().map(Condition::Protocol),
+        base.fragment().map(Condition::Fragment),
     ];
     parts.into_iter().flatten().chain(rule.matches.iter().map(Condition::Match))
 }
@@ -99,9 +99,9 @@ impl Judge<'_> {
             let (Some(wanted), Some(only)) = (wanted, addresses.only()) else { return false };
             !wanted.holds(|network| network.contains(class::address(only, self.family)))
         };
-        outside(rule.base.destination, &class.dst)
-            || outside(rule.base.source, &class.src)
-            || rule.base.protocol.is_some_and(|wanted| {
+        outside(rule.base.destination(), &class.dst)
+            || outside(rule.base.source(), &class.src)
+            || rule.base.protocol().is_some_and(|wanted| {
                 let (with, without) = class.upper.has(Protocols::one(wanted.value));
                 if wanted.negated { !without } else { !with }
             })

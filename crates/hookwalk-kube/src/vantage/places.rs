@@ -229,7 +229,7 @@ fn named_pod_interfaces(dumps: &[Dump]) -> impl Iterator<Item = InterfaceName> {
     let rules =
         dumps.iter().flat_map(Dump::tables).flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
     let named =
-        rules.filter_map(|rule| rule.base.in_interface).filter(|i| !i.negated && !i.value.is_prefix());
+        rules.filter_map(|rule| rule.base.in_interface()).filter(|i| !i.negated && !i.value.is_prefix());
     let pods = named.filter(|i| POD_INTERFACES.iter().any(|prefix| i.value.name().starts_with(prefix)));
     pods.filter_map(|i| InterfaceName::new(i.value.name()))
 }
@@ -272,7 +272,7 @@ impl Named {
         let mut named = Named { hosts: FxHashSet::default(), networks: Vec::new() };
         for table in dumps.iter().flat_map(Dump::tables) {
             for rule in table.chains.iter().flat_map(|chain| &chain.rules) {
-                for address in [rule.base.source, rule.base.destination].into_iter().flatten() {
+                for address in [rule.base.source(), rule.base.destination()].into_iter().flatten() {
                     let one = address.value.address();
                     if address.value == MaskedAddress::host(one) {
                         named.hosts.insert(one);

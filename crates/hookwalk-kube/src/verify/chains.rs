@@ -320,10 +320,10 @@ fn check_endpoint(tables: &Tables<'_>, nat: &TableView<'_>, chain: &[u8], findin
             tell(tables, dnat, "hairpin-missing", message, findings);
         }
         Some((at, rule)) => {
-            if let Some(source) = rule.base.source.filter(|source| source.negated || source.value != own) {
+            if let Some(source) = rule.base.source().filter(|source| source.negated || source.value != own) {
                 let message = format!("the chain of endpoint {address} masquerades {}", source.value);
                 tell(tables, at, "mask-differs", message, findings);
-            } else if rule.base.source.is_none() {
+            } else if rule.base.source().is_none() {
                 let message = format!("the chain of endpoint {address} masquerades everything");
                 tell(tables, at, "mask-differs", message, findings);
             }
@@ -408,7 +408,7 @@ pub(super) fn check_localhost(
     for nat in tables.named("nat").filter(|view| view.family == port.family) {
         let own = |(_, rule): &(At, &Rule)| rules::port(rule) == Some((port.protocol, asked.port));
         let marks = |(_, rule): (At, &Rule)| {
-            let loopback = rule.base.source.is_some_and(|s| !s.negated && s.value.address().is_loopback());
+            let loopback = rule.base.source().is_some_and(|s| !s.negated && s.value.address().is_loopback());
             loopback && rules::jumps_to(rule, MARK_MASQ)
         };
         let mut served = nat.rules(b"KUBE-NODEPORTS").filter(own);

@@ -120,7 +120,7 @@ fn is_loopback(address: MaskedAddress) -> bool {
 }
 
 fn shown(rule: &Rule) -> String {
-    match rule.base.destination {
+    match rule.base.destination() {
         Some(d) if d.negated => format!("every address but {}", d.value),
         Some(d) => d.value.to_string(),
         None => "every address".to_owned(),
@@ -137,7 +137,8 @@ fn refusals(filter: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_, 
                 _ => continue,
             };
             let is_node_port = chain == "KUBE-EXTERNAL-SERVICES" && is_local(types(rule)[1]);
-            if rules::host_destination(rule).is_none() && !(is_node_port && rule.base.destination.is_none()) {
+            if rules::host_destination(rule).is_none() && !(is_node_port && rule.base.destination().is_none())
+            {
                 let message = format!("it {verb} what goes to {}, not to one address", shown(rule));
                 tell.at(at, "mask-differs", message);
             } else if rules::port(rule).is_none() {
@@ -198,7 +199,7 @@ fn forwarding(filter: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_
         if is_invalid {
             continue;
         }
-        for (end, address) in ends.iter_mut().zip([rule.base.source, rule.base.destination]) {
+        for (end, address) in ends.iter_mut().zip([rule.base.source(), rule.base.destination()]) {
             let Some(address) = address else { continue };
             *end = Some(at);
             if let Some(Detector::Cidr(cidr)) = settings.detector
@@ -209,7 +210,7 @@ fn forwarding(filter: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_
                 tell.at(at, "detector-differs", message);
             }
         }
-        plain |= rule.base.source.is_none() && rule.base.destination.is_none();
+        plain |= rule.base.source().is_none() && rule.base.destination().is_none();
     }
     // With a CIDR there is one rule for each direction.
     if let ([Some(at), None] | [None, Some(at)], false) = (ends, plain) {
@@ -225,11 +226,11 @@ fn forwarding(filter: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_
 fn firewall(filter: &TableView<'_>, tell: &mut Telling<'_, '_>) {
     for (at, rule) in filter.rules(b"KUBE-FIREWALL") {
         let base = &rule.base;
-        if base.source.is_none() && base.destination.is_none() {
+        if base.source().is_none() && base.destination().is_none() {
             continue;
         }
-        let to = base.destination.is_some_and(|d| !d.negated && is_loopback(d.value));
-        let from = base.source.is_some_and(|s| s.negated && is_loopback(s.value));
+        let to = base.destination().is_some_and(|d| !d.negated && is_loopback(d.value));
+        let from = base.source().is_some_and(|s| s.negated && is_loopback(s.value));
         let known = [ConnState::Related, ConnState::Established, ConnState::Dnat];
         let state = states(rule).is_some_and(|s| s.negated && are(s.value, &known));
         if !(to && from && state && rule.target == Target::Drop) {
@@ -253,11 +254,11 @@ fn jumps(view: &TableView<'_>, from: &str, settings: &Settings, tell: &mut Telli
         let own = || view.rules(from.as_bytes()).filter(|(_, rule)| rules::jumps_to(rule, to));
         let is_free = |rule: &Rule| {
             let base = &rule.base;
-            let addressed = base.source.is_some()
-                || base.destination.is_some()
-                || base.protocol.is_some()
-                || base.in_interface.is_some()
-                || base.out_interface.is_some();
+            let addressed = base.source().is_some()
+                || base.destination().is_some()
+                || base.protocol().is_some()
+                || base.in_interface().is_some()
+                || base.out_interface().is_some();
             let asks = |m: &Match| !matches!(m, Match::Comment(_) | Match::Conntrack(_) | Match::Nfacct(_));
             !addressed && !rule.matches.iter().any(asks)
         };
@@ -287,7 +288,7 @@ fn services(nat: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_, '_>
     for (at, rule) in nat.rules(b"KUBE-SERVICES") {
         if rules::jumps_to(rule, "KUBE-NODEPORTS") {
             let by_address = rules::host_destination(rule).is_some();
-            let but_loopback = rule.base.destination.is_none_or(|d| d.negated && is_loopback(d.value));
+            let but_loopback = rule.base.destination().is_none_or(|d| d.negated && is_loopback(d.value));
             if !(by_address || is_local(types(rule)[1]) && but_loopback) {
                 let message = "it sends packets to other hosts' addresses to KUBE-NODEPORTS too, which takes those to \
                                any node port";
@@ -309,7 +310,7 @@ fn services(nat: &TableView<'_>, settings: &Settings, tell: &mut Telling<'_, '_>
                 let message = format!("this rule takes {own} for Pods' traffic, and the others {asked}");
                 tell.at(at, "detector-differs", message);
             }
-        } else if marks && (rule.base.source.is_some() || rule.base.in_interface.is_some()) {
+        } else if marks && (rule.base.source().is_some() || rule.base.in_interface().is_some()) {
             tell.at(at, "detector-differs", "it marks what comes from Pods, and the others what does not");
         }
     }
@@ -362,7 +363,7 @@ fn node_ports(nat: &TableView<'_>, tell: &mut Telling<'_, '_>) {
             |a: Option<Negatable<MaskedAddress>>| a.is_none_or(|a| !a.negated && is_loopback(a.value));
         if rules::port(rule).is_none() {
             tell.at(at, "rule-differs", "it takes packets to whatever port");
-        } else if !is_loopback(base.source) || !is_loopback(base.destination) {
+        } else if !is_loopback(base.source()) || !is_loopback(base.destination()) {
             tell.at(at, "rule-differs", "it takes packets from or to some addresses alone");
         }
     }
@@ -400,7 +401,7 @@ fn of_service(
                     own && rules::port(served) == rules::port(rule)
                 };
                 let by_port = settings.layout == Some(Layout::From122)
-                    && rule.base.destination.is_none()
+                    && rule.base.destination().is_none()
                     && nat.rules(b"KUBE-NODEPORTS").any(of_node_port);
                 if rules::host_destination(rule).is_none() && !by_port {
                     let message = format!("it marks what goes to {}, not to one address", shown(rule));

@@ -117,7 +117,8 @@ impl Value for HashlimitRate {
 
     fn read(input: &[u8]) -> IResult<&[u8], Self> {
         if let Some(bytes) = input.strip_suffix(b"b/s").and_then(read_bytes) {
-            return match ByteRate::from_bytes(bytes).filter(|_| bytes >= 16) {
+            // The tool takes 1 to 15, keeps 0 units of 16, prints `0b/s` and then does not take that: a dump may have it.
+            return match ByteRate::from_bytes(bytes) {
                 Some(rate) => Ok((&[], HashlimitRate::Bytes(rate))),
                 None => Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Verify))),
             };

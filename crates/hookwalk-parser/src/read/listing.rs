@@ -204,7 +204,7 @@ impl Listing {
             line: diagnostics.line,
             span: Span { start: offset(from), end: offset(line.len()) },
             counters: row.counters,
-            base,
+            base: base.into(),
             matches,
             target,
         };

@@ -43,6 +43,9 @@ pub(super) struct OpenTable {
     pub(super) goes_on: Option<(usize, u32)>,
 }
 
+/// From how many rules on a run is long.
+const LONG: usize = 4096;
+
 impl OpenTable {
     pub(super) fn new(table: Table) -> Self {
         OpenTable {
@@ -144,13 +147,29 @@ impl OpenTable {
         }
     }
 
+    /// Gathers a rule of the chain whose rules come now, in a dump of so many bytes.
+    pub(super) fn add_to_run(&mut self, rule: Rule, dump_len: usize) {
+        // A run that doubles is there twice while it moves. Long ones ask for what they will need if all that
+        // follows is like them: memory that nobody writes to costs nothing, and what is too much goes back.
+        if self.run.len() == self.run.capacity()
+            && self.run.len() >= LONG
+            && let Some(first) = self.run.first()
+        {
+            let read = (rule.span.end.saturating_sub(first.span.start) as usize).max(1);
+            let left = dump_len.saturating_sub(rule.span.end as usize);
+            let further = left.saturating_mul(self.run.len()) / read;
+            // Where memory is refused, the list grows as any other.
+            let _ = self.run.try_reserve_exact(further.saturating_add(1));
+        }
+        self.run.push(rule);
+    }
+
     pub(super) fn flush_run(&mut self) {
         if self.run.is_empty() {
             return;
         }
         if let Some(chain) = self.table.chains.get_mut(self.run_chain) {
             // A long run moves as it is, so that the rules of a large dump are never there twice.
-            const LONG: usize = 4096;
             if chain.rules.is_empty() && self.run.len() >= LONG {
                 chain.rules = std::mem::take(&mut self.run);
                 chain.rules.shrink_to_fit();

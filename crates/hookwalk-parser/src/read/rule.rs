@@ -139,7 +139,7 @@ impl RuleReader {
             let (line, span) = (diagnostics.line, diagnostics.span(start, bytes.len()));
             let mut matches = Vec::with_capacity(self.matches.len());
             matches.append(&mut self.matches);
-            tables.append(chain, Rule { line, span, counters, base, matches, target }, None);
+            tables.append(chain, Rule { line, span, counters, base: base.into(), matches, target }, None);
             return;
         }
         self.opened.clear();
@@ -195,7 +195,7 @@ impl Line<'_, '_> {
             line: self.diagnostics.line,
             span: self.diagnostics.span(self.start, self.bytes.len()),
             counters: self.counters,
-            base: self.base,
+            base: self.base.into(),
             matches: self.matches.drain(..).collect(),
             target: std::mem::replace(&mut self.target, Target::None),
         })
@@ -226,10 +226,10 @@ impl Line<'_, '_> {
             return vec![rule];
         }
         let mut rules = Vec::with_capacity(count);
-        let destinations = options(&self.destinations, rule.base.destination);
-        for source in options(&self.sources, rule.base.source) {
+        let destinations = options(&self.destinations, rule.base.destination());
+        for source in options(&self.sources, rule.base.source()) {
             for &destination in &destinations {
-                let base = BaseMatches { source, destination, ..rule.base };
+                let base = BaseMatches { source, destination, ..rule.base.unpack() }.into();
                 rules.push(Rule { base, ..rule.clone() });
             }
         }

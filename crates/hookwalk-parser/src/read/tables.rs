@@ -25,6 +25,8 @@ struct Known {
 /// The tables read so far and the one that is open.
 pub(super) struct Tables<'r> {
     reader: &'r Reader,
+    /// The bytes of the dump.
+    len: usize,
     origin: Origin,
     done: Vec<Table>,
     /// The tables of each name among `done`, one a family and backend.
@@ -54,6 +56,7 @@ impl<'r> Tables<'r> {
     pub(super) fn new(reader: &'r Reader, len: usize) -> Self {
         Tables {
             reader,
+            len,
             origin: Origin::default(),
             done: Vec::new(),
             known: FxHashMap::default(),
@@ -475,6 +478,7 @@ impl Tables<'_> {
 
     /// Puts a rule behind the last of its chain.
     pub(super) fn append(&mut self, chain: usize, rule: Rule, unresolved: Option<Place>) {
+        let dump_len = self.len;
         let open = self.current();
         if chain != open.run_chain {
             open.flush_run();
@@ -487,6 +491,6 @@ impl Tables<'_> {
         }
         open.has_rules = true;
         open.note_unresolved(&rule, unresolved);
-        open.run.push(rule);
+        open.add_to_run(rule, dump_len);
     }
 }

@@ -47,7 +47,7 @@ impl<'d> RuleWriter<'d> {
         let is_nft = self.origin.is_some_and(|(_, backend)| backend == Some(Backend::Nft));
         let is_other =
             |told: Option<Family>| told.is_some_and(|told| family.is_some_and(|family| told != family));
-        let BaseMatches { source, destination, .. } = rule.base;
+        let BaseMatches { source, destination, .. } = rule.base.unpack();
         let of = |address: Option<Negatable<MaskedAddress>>| address.map(|address| address.value.family());
         for option in &rule.base.options() {
             let is_other = match option.name {

@@ -82,7 +82,7 @@ fn forgets(engine: &Engine, outcome: &Outcome, seconds: u32) -> Option<Why> {
     let asks = chain.rules.iter().take(first_draw.unwrap_or(chain.rules.len()));
     let asked = asks.filter(|rule| leads_to(rule, last.chain.as_bytes())).find(|rule| {
         let only = rule.matches.iter().all(|one| matches!(one, Match::Comment(_) | Match::Recent(_)));
-        let base = rule.base == hookwalk_parser::BaseMatches::default();
+        let base = rule.base.is_empty();
         only && base
             && recent(rule).is_some_and(|one| {
                 acts(one, RecentAction::Rcheck) && one.list() == set.list() && looks_at_the_source(one)

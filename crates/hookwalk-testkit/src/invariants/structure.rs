@@ -122,7 +122,8 @@ impl<'t> Shape<'t> {
         // Rules can only shadow one of the same destination, or of any.
         let mut by_destination: FxHashMap<String, Vec<usize>> = FxHashMap::default();
         for (later, rule) in rules.iter().enumerate() {
-            let key = rule.base.destination.map(|d| format!("{}{}", d.negated, d.value)).unwrap_or_default();
+            let key =
+                rule.base.destination().map(|d| format!("{}{}", d.negated, d.value)).unwrap_or_default();
             let same = by_destination.get(&key).into_iter().flatten();
             let any = by_destination.get("").into_iter().flatten().filter(|_| !key.is_empty());
             for &earlier in same.chain(any) {
@@ -130,7 +131,7 @@ impl<'t> Shape<'t> {
                 if !covers(before, rule) || draws(before) {
                     continue;
                 }
-                let protocol = rule.base.protocol.filter(|p| !p.negated).map(|p| p.value);
+                let protocol = rule.base.protocol().filter(|p| !p.negated).map(|p| p.value);
                 if !remembers(before) && self.ends(&before.target, protocol, 0) {
                     found.push((later, earlier, "an earlier one always ends what it matches"));
                     break;
@@ -199,7 +200,7 @@ fn says_nothing(one: &Match) -> bool {
 }
 
 fn is_for_all_of(rule: &Rule, protocol: Option<Protocol>) -> bool {
-    let mut base = rule.base;
+    let mut base = rule.base.unpack();
     if base.protocol.is_some_and(|p| !p.negated && Some(p.value) == protocol) {
         base.protocol = None;
     }
@@ -224,11 +225,11 @@ fn remembers(rule: &Rule) -> bool {
 /// Whether every packet that matches `rule` matches `before`: its conditions are all among the rule's.
 fn covers(before: &Rule, rule: &Rule) -> bool {
     let (a, b) = (&before.base, &rule.base);
-    let base = (a.source.is_none() || a.source == b.source)
-        && (a.destination.is_none() || a.destination == b.destination)
-        && (a.in_interface.is_none() || a.in_interface == b.in_interface)
-        && (a.out_interface.is_none() || a.out_interface == b.out_interface)
-        && (a.protocol.is_none() || a.protocol == b.protocol)
-        && (a.fragment.is_none() || a.fragment == b.fragment);
+    let base = (a.source().is_none() || a.source() == b.source())
+        && (a.destination().is_none() || a.destination() == b.destination())
+        && (a.in_interface().is_none() || a.in_interface() == b.in_interface())
+        && (a.out_interface().is_none() || a.out_interface() == b.out_interface())
+        && (a.protocol().is_none() || a.protocol() == b.protocol())
+        && (a.fragment().is_none() || a.fragment() == b.fragment());
     base && conditions(before).all(|one| conditions(rule).any(|other| one == other))
 }

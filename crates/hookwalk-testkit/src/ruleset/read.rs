@@ -75,7 +75,7 @@ fn read(rule: &hookwalk_parser::Rule, family: Family) -> Rule {
         .map(|option| Condition {
             ext: "",
             text: option.to_string(),
-            edges: one_way_each(base(&rule.base, option.name)),
+            edges: one_way_each(base(&rule.base.unpack(), option.name)),
         })
         .collect();
     conditions.extend(rule.matches.iter().map(|part| Condition {
