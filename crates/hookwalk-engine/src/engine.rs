@@ -32,6 +32,8 @@ pub struct Engine {
     v6: Compiled,
     problems: Vec<Problem>,
     limits: Limits,
+    /// What a host remembers that has seen nothing.
+    no_past: Past,
 }
 
 /// The rules of one family.
@@ -83,7 +85,7 @@ impl Engine {
         let v6 = Compiled::new(&dumps, Family::V6, &mut problems);
         problems.sort_by_key(|problem| (problem.dump(), problem.line()));
         problems.dedup();
-        Engine { dumps, host, v4, v6, problems, limits: Limits::default() }
+        Engine { dumps, host, v4, v6, problems, limits: Limits::default(), no_past: Past::default() }
     }
 
     /// The same engine with other limits.
@@ -126,8 +128,7 @@ impl Engine {
 
     /// What becomes of a packet: every outcome, with its exact probability.
     pub fn walk(&self, packet: &Packet) -> Result<Walk, WalkError> {
-        let past = Past::default();
-        Ok(walk::walk(self.given(packet, self.host.connection_table(), &past)?, packet, self.limits))
+        Ok(walk::walk(self.given(packet, self.host.connection_table(), &self.no_past)?, packet, self.limits))
     }
 
     /// What a packet is walked through, with the connections and the memories of a moment.
@@ -144,6 +145,10 @@ impl Engine {
         };
         let Compiled { program, index } = compiled;
         Ok(Given { dumps: &self.dumps, host: &self.host, program, index: index.as_ref(), table, past })
+    }
+
+    pub(crate) const fn no_past(&self) -> &Past {
+        &self.no_past
     }
 
     pub(crate) const fn limits(&self) -> Limits {

@@ -57,7 +57,12 @@ impl Probability {
     /// The probability that this comes to pass and then a draw falls below `numerator` of 2^31.
     #[must_use]
     pub fn draw(&self, numerator: u32) -> Self {
-        Probability { numerator: self.numerator.times(numerator.into()), draws: self.draws + 1 }
+        let numerator = match &self.numerator {
+            // 64 bits times 32 fit.
+            Numerator::Small(small) if *small >> 64 == 0 => Numerator::Small(small * u128::from(numerator)),
+            other => other.times(numerator.into()),
+        };
+        Probability { numerator, draws: self.draws + 1 }
     }
 
     /// The probability that this comes to pass and then a draw does not fall below `numerator` of 2^31.

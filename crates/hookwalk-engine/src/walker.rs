@@ -8,8 +8,8 @@ use crate::outcome::{Place, RuleRef, Verdict, Walk};
 use crate::packet::{InterfaceName, Packet};
 use crate::probability::Probability;
 use crate::program::RuleId;
-use crate::state::{Interface, Past};
-use crate::walk::{self, Ended, Explored, PathStep, Scratch, Way};
+use crate::state::Interface;
+use crate::walk::{Ended, Explored, PathStep, Way};
 
 /// Walks many packets: it keeps its memory from one to the next, and gives rules names only when asked.
 ///
@@ -29,13 +29,10 @@ use crate::walk::{self, Ended, Explored, PathStep, Scratch, Way};
 ///     assert_eq!(walk.to_walk(), engine.walk(&packet).unwrap());
 /// }
 /// ```
-#[derive(Debug)]
 pub struct Walker<'e> {
     engine: &'e Engine,
-    past: Past,
-    scratch: Scratch,
-    /// What was put together of the last packet, when that was a fragment.
-    whole: Option<Packet>,
+    /// The last walk, and the memory of the next one.
+    explored: Option<Box<Explored<'e>>>,
 }
 
 /// So many packets one core walks with the same memory before it looks for more.
@@ -45,7 +42,7 @@ const BATCH: usize = 256;
 impl Engine {
     /// A walker of this engine's packets.
     pub fn walker(&self) -> Walker<'_> {
-        Walker { engine: self, past: Past::default(), scratch: Scratch::default(), whole: None }
+        Walker { engine: self, explored: None }
     }
 
     /// Walks many packets; each stands alone, as with [`walk`](Engine::walk). The answers come in the order of
@@ -78,22 +75,27 @@ impl Engine {
     }
 }
 
-impl Walker<'_> {
+impl<'e> Walker<'e> {
     /// What becomes of a packet.
     pub fn walk<'w>(&'w mut self, packet: &'w Packet) -> Result<CompactWalk<'w>, WalkError> {
-        let given = self.engine.given(packet, self.engine.host().connection_table(), &self.past)?;
-        let scratch = std::mem::take(&mut self.scratch);
-        self.whole = walk::defragmented(given.program, packet);
-        let explored = Explored::of(given, packet, self.whole.as_ref(), self.engine.limits(), scratch);
-        Ok(CompactWalk { packet, explored, scratch: &mut self.scratch })
+        let engine: &'e Engine = self.engine;
+        let given = engine.given(packet, engine.host().connection_table(), engine.no_past())?;
+        let explored = self.explored.get_or_insert_with(|| Box::new(Explored::new(given)));
+        explored.explore(given, packet, engine.limits());
+        Ok(CompactWalk { packet, explored })
+    }
+}
+
+impl std::fmt::Debug for Walker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Walker").field("engine", self.engine).finish_non_exhaustive()
     }
 }
 
 /// A walk as numbers, in the memory of its [`Walker`].
 pub struct CompactWalk<'w> {
     packet: &'w Packet,
-    explored: Explored<'w>,
-    scratch: &'w mut Scratch,
+    explored: &'w Explored<'w>,
 }
 
 impl CompactWalk<'_> {
@@ -123,12 +125,6 @@ impl CompactWalk<'_> {
 impl std::fmt::Debug for CompactWalk<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.to_walk().fmt(f)
-    }
-}
-
-impl Drop for CompactWalk<'_> {
-    fn drop(&mut self) {
-        *self.scratch = self.explored.leave();
     }
 }
 

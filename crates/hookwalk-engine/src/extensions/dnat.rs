@@ -1,9 +1,10 @@
 use std::net::IpAddr;
 
 use hookwalk_parser::extensions::DnatTarget;
-use hookwalk_parser::types::{NatRange, PortRange};
+use hookwalk_parser::types::{NatRange, PortRange, Protocol};
 
 use super::Effect;
+use crate::program::RuleId;
 use crate::question::{Question, Ranges};
 use crate::state::{State, View};
 
@@ -18,13 +19,29 @@ pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>, chosen: 
     if let Err(question) = is_rewrite_known(address, t.to, state, view) {
         return Effect::Ask(question);
     }
+    rewrite(t, address, state, view.packet.protocol, view.rule_id);
+    Effect::Accept
+}
+
+/// The same for one address and a port that is known, which is most often: nothing is to be asked or chosen then. False
+/// where there may be.
+pub(super) fn apply_plain(t: &DnatTarget, state: &mut State, protocol: Protocol, rule: RuleId) -> bool {
+    match t.to.addresses {
+        Some(range) if range.first == range.last && state.dport.is_some() => {
+            rewrite(t, range.first, state, protocol, rule);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn rewrite(t: &DnatTarget, address: IpAddr, state: &mut State, protocol: Protocol, rule: RuleId) {
     let before = (state.dst, state.dport);
     state.dst = address;
-    if view.packet.protocol.has_ports() {
+    if protocol.has_ports() {
         destination_port(t.to, t.random || t.random_fully, state);
     }
-    state.rewritten_destination(before, view.rule_id);
-    Effect::Accept
+    state.rewritten_destination(before, rule);
 }
 
 /// A rewrite to the destination that the packet has is none. Where its port is not known, that is asked.

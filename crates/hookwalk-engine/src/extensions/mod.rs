@@ -75,7 +75,7 @@ use hookwalk_parser::Rule;
 use hookwalk_parser::extensions::{Match, SetDirection, SetReference, StatisticMode, Target, UnknownPart};
 use hookwalk_parser::types::{AddressRange, ConnStates, Negatable, NumberRange, Protocol};
 
-use crate::program::Condition;
+use crate::program::{Condition, RuleId};
 use crate::question::Question;
 use crate::state::{Answer, Event, Granted, State, View};
 
@@ -302,6 +302,11 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen:
         Target::Unknown(part) => Effect::Unknown(format!("target `{}` is not understood", part.text)),
         other => Effect::Unknown(format!("target `{}` is not walked", other.name())),
     }
+}
+
+/// Accepts as [`apply`] does, where that takes no more than the packet; false where it may take more.
+pub(crate) fn accepts_plainly(target: &Target, state: &mut State, protocol: Protocol, rule: RuleId) -> bool {
+    matches!(target, Target::Dnat(t) if dnat::apply_plain(t, state, protocol, rule))
 }
 
 /// Whether a target leaves alone all of the packet that rules and routing look at, so that it does not

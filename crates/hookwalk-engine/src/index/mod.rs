@@ -10,7 +10,7 @@ mod shape;
 use rustc_hash::FxHashMap;
 
 use crate::packet::Packet;
-use crate::program::{ChainId, CompiledChain, Program, RuleId};
+use crate::program::{ChainId, CompiledChain, Program, RuleId, SHORTEST_WITH_INDEX};
 use crate::state::State;
 use shape::{Shape, Sought};
 
@@ -25,7 +25,7 @@ pub(crate) struct Index {
 const NONE: u32 = u32::MAX;
 
 /// A smaller group is asked rule by rule as fast.
-const SMALLEST_GROUP: usize = 8;
+const SMALLEST_GROUP: usize = SHORTEST_WITH_INDEX as usize;
 
 /// Each group costs a look; past so many the smallest ones are asked rule by rule.
 const MOST_GROUPS: usize = 64;
@@ -76,7 +76,7 @@ impl Index {
 impl ChainIndex {
     fn new(program: &Program, chain: &CompiledChain) -> Option<ChainIndex> {
         let count = chain.end.0 - chain.first.0;
-        if (count as usize) < SMALLEST_GROUP {
+        if chain.is_short() {
             return None;
         }
         let mut by_shape: FxHashMap<Shape, Vec<(u64, u32)>> = FxHashMap::default();

@@ -222,6 +222,8 @@ pub(crate) struct Step {
     pub(crate) granted: GrantedSet,
     /// Whether its conditions tell all that it asks.
     told: bool,
+    /// Whether they do and one draw is among them: when that has come out so, the rule matches.
+    pub(crate) draws_once: bool,
     /// What they look at.
     looks: Looks,
     /// Its conditions: the first of them, and how many there are.
@@ -357,12 +359,14 @@ impl Program {
                 // A rule with more of them than are counted is asked itself.
                 let count = u16::try_from(conditions.len()).unwrap_or(0);
                 told &= usize::from(count) == conditions.len();
+                let draws = conditions.iter().filter(|one| matches!(one, Condition::Draw(_))).count();
                 self.rules.push(Step {
                     chain: here,
                     go,
                     has_memory,
                     granted: rule.matches.iter().filter_map(extensions::granted).collect(),
                     told,
+                    draws_once: told && draws == 1,
                     looks: Looks::of(told, &conditions),
                     conditions: (first_condition, count),
                 });
@@ -435,6 +439,7 @@ impl Program {
 
     /// The first of some rules that is not known to turn a packet away by its conditions, or the one behind
     /// them, and what was looked at; `draws` of the first one's came out so before that it may match.
+    #[inline(never)]
     pub(crate) fn judge(
         &self,
         rules: Range<RuleId>,
@@ -484,11 +489,19 @@ impl CompiledChain {
         rules.get(place(from)..place(self.stop)).unwrap_or_default()
     }
 
+    /// Whether asking its rules one after the other is as fast as any index.
+    pub(crate) const fn is_short(&self) -> bool {
+        self.end.0 - self.first.0 < SHORTEST_WITH_INDEX
+    }
+
     /// The number of a rule in its chain, from 1.
     pub(crate) const fn number(&self, rule: RuleId) -> u32 {
         rule.0 - self.first.0 + 1
     }
 }
+
+/// A chain with fewer rules has no index.
+pub(crate) const SHORTEST_WITH_INDEX: u32 = 8;
 
 /// Whether a match of a rule keeps anything of having been asked: lists, counts, buckets.
 fn has_memory(rule: &Rule) -> bool {

@@ -32,6 +32,19 @@ impl<T: Copy> Lists<T> {
         List(u32::try_from(self.nodes.len()).ok().and_then(NonZeroU32::new))
     }
 
+    /// The list with more elements, which come in its order.
+    pub(crate) fn extend(&mut self, list: List, elements: impl Iterator<Item = T>) -> List {
+        let mut at = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let mut last = list;
+        self.nodes.extend(elements.map(|element| {
+            let node = (element, last);
+            at = at.saturating_add(1);
+            last = List(NonZeroU32::new(at));
+            node
+        }));
+        last
+    }
+
     pub(crate) fn clear(&mut self) {
         self.nodes.clear();
     }

@@ -78,7 +78,7 @@ impl Way<'_> {
         if !confirmed || state.connection.is_some() || !state.has_connection() {
             return Tracked::Nothing;
         }
-        let first = self.packet;
+        let first = &self.packet;
         let original =
             ConnectionTuple { src: first.src, sport: first.sport, dst: first.dst, dport: first.dport };
         let came_out =

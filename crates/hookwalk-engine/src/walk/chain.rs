@@ -23,7 +23,7 @@ impl Way<'_> {
         let program = self.program;
         loop {
             let Some(chain) = program.chain(place.chain) else { return Err(Turn::Exhausted) };
-            let left = if self.next_match(chain, state, &mut place)? {
+            let left = if self.is_drawn(place)? || self.next_match(chain, state, &mut place)? {
                 self.matched(chain, state, &mut place)?
             } else {
                 self.end_of_chain(state, &mut place)?
@@ -32,6 +32,18 @@ impl Way<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether chance was all that was still to decide on a rule, and did. The reference asks it again.
+    #[inline]
+    fn is_drawn(&mut self, place: InChain) -> Result<bool, Turn> {
+        let is_drawn = place.draws > 0
+            && self.index.is_some()
+            && self.program.step(place.rule).is_some_and(|step| step.draws_once);
+        if is_drawn {
+            self.charge(1)?;
+        }
+        Ok(is_drawn)
     }
 
     /// On to the first rule of a chain that matches; false at its end.
@@ -45,6 +57,9 @@ impl Way<'_> {
         loop {
             // The two ways to come to the next rule: the second is the reference.
             let (rule, judged, looks) = match self.index {
+                Some(_) if chain.is_short() => {
+                    self.program.judge(place.rule..chain.stop, self.packet_of(state), state, place.draws)
+                }
                 Some(index) => self.look(chain, index.chain(place.chain), state, *place, &mut ahead),
                 None => self.look_at_each(chain, state, *place),
             };
@@ -165,11 +180,13 @@ impl Way<'_> {
         state: &mut State,
         place: &mut InChain,
     ) -> Result<Left, Turn> {
-        let Some(&step) = self.program.step(place.rule) else { return Err(Turn::Exhausted) };
+        let program = self.program;
+        let Some(step) = program.step(place.rule) else { return Err(Turn::Exhausted) };
         if let Go::Target(target) = step.go {
             return self.act(chain, state, place, target);
         }
-        self.met(state, place.rule);
+        self.granted.add(step.granted);
+        self.note(state, PathKind::Rule(place.rule));
         match step.go {
             Go::On | Go::Target(_) => Ok(Self::on(place)),
             Go::Accept => self.accepted(state, *place, Decider::Rule(place.rule)),
@@ -204,6 +221,10 @@ impl Way<'_> {
     ) -> Result<Left, Turn> {
         let Some(target) = self.program.target(target) else { return Err(Turn::Exhausted) };
         self.looks = Looks::Everything;
+        if extensions::accepts_plainly(target, state, self.packet_of(state).protocol, place.rule) {
+            self.met(state, place.rule);
+            return self.accepted(state, *place, Decider::Rule(place.rule));
+        }
         let before = *state;
         let effect = extensions::apply(target, state, &self.view(&before, *place), None);
         let accepts = matches!(effect, Effect::Accept);

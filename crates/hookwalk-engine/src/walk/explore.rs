@@ -15,6 +15,8 @@ pub(super) struct Tree {
     /// In the order they were come to, which is that of outcomes.
     pub(super) ends: Vec<Ended>,
     pending: Vec<Pending>,
+    /// The states of those pending, and behind them the one that is followed.
+    states: Vec<State>,
     /// Whether a question was asked.
     pub(super) asks: bool,
 }
@@ -59,14 +61,13 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 struct Pending {
     node: NodeId,
-    state: State,
     probability: Probability,
 }
 
 /// Follows every fork, the draw that succeeds and the answer yes first; false when a limit is reached.
 pub(super) fn explore(way: &mut Way<'_>, tree: &mut Tree, limits: Limits) -> bool {
     tree.clear();
-    tree.wait(way.start(), Probability::ONE);
+    tree.wait(&way.start(), Probability::ONE);
     while let Some(pending) = tree.pending.pop() {
         if !tree.follow(way, pending, limits) {
             return false;
@@ -80,55 +81,66 @@ impl Tree {
         self.nodes.clear();
         self.ends.clear();
         self.pending.clear();
+        self.states.clear();
         self.asks = false;
     }
 
-    /// Follows a state to its end. Of a fork it goes the first way, and the others wait.
+    /// Follows the last state to its end. Of a fork it goes the first way, and the others wait before it.
     fn follow(&mut self, way: &mut Way<'_>, from: Pending, limits: Limits) -> bool {
-        let Pending { node: mut at, mut state, mut probability } = from;
+        let Pending { node: mut at, mut probability } = from;
         loop {
             if self.nodes.len() > limits.states {
                 return false;
             }
-            match way.advance(&mut state) {
-                Turn::End(end) => {
-                    let end = match way.later(&state, &end) {
-                        Later::Packet(next) => {
-                            state = next;
-                            continue;
+            let Some(state) = self.states.last_mut() else { return true };
+            match way.advance(state) {
+                Turn::End(mut end) => {
+                    if way.later.is_some() {
+                        match way.later(state, &end) {
+                            Later::Packet(next) => {
+                                *state = next;
+                                continue;
+                            }
+                            Later::Nothing => {}
+                            Later::Unknown(unknown) => end = unknown,
                         }
-                        Later::Nothing => end,
-                        Later::Unknown(end) => end,
-                    };
+                    }
                     self.set(at, Node::End(self.ends.len()));
-                    self.ends.push(Ended { state, end, probability });
+                    self.ends.extend(self.states.pop().map(|state| Ended { state, end, probability }));
                     return true;
                 }
                 Turn::Draw { numerator, yes, no } => {
-                    let no = (numerator < StatisticProbability::DENOMINATOR).then(|| {
-                        self.wait(State { at: At::Rule(no), ..state }, probability.draw_complement(numerator))
-                    });
-                    let next = (numerator > 0).then(|| self.open());
+                    let (may, may_not) = (numerator > 0, numerator < StatisticProbability::DENOMINATOR);
+                    state.at = At::Rule(if may_not { no } else { yes });
+                    let no = may_not.then(|| self.pend(probability.draw_complement(numerator)));
+                    let next = may.then(|| self.open());
                     self.set(at, Node::Draw { yes: next, no });
                     let Some(next) = next else { return true };
-                    (at, state.at, probability) = (next, At::Rule(yes), probability.draw(numerator));
+                    if may_not {
+                        self.fork(At::Rule(yes));
+                    }
+                    (at, probability) = (next, probability.draw(numerator));
                 }
                 Turn::Choose(ways) => {
+                    self.states.pop();
                     // The first is followed first, and so waits last.
                     let waiting = ways.into_iter().rev();
                     let mut ways: Vec<NodeId> =
-                        waiting.map(|(share, state)| self.wait(state, probability.share(share))).collect();
+                        waiting.map(|(share, state)| self.wait(&state, probability.share(share))).collect();
                     ways.reverse();
                     self.set(at, Node::Choose(ways));
                     return true;
                 }
                 Turn::Ask { question, asked_by } => {
                     self.asks = true;
-                    let no = self.wait(way.assuming(&state, question, false), probability.clone());
+                    let before = *state;
+                    *state = way.assuming(&before, question, false);
+                    let no = self.pend(probability.clone());
                     let yes = self.open();
                     let below_draw = probability.draws() > 0;
                     self.set(at, Node::Ask { question, asked_by, below_draw, yes, no });
-                    (at, state) = (yes, way.assuming(&state, question, true));
+                    self.states.push(way.assuming(&before, question, true));
+                    at = yes;
                 }
                 Turn::Exhausted | Turn::Call { .. } | Turn::Returned => return false,
             }
@@ -140,10 +152,26 @@ impl Tree {
         self.nodes.len() - 1
     }
 
-    fn wait(&mut self, state: State, probability: Probability) -> NodeId {
+    /// A state that waits behind all others.
+    fn wait(&mut self, state: &State, probability: Probability) -> NodeId {
+        self.states.extend_from_slice(std::slice::from_ref(state));
+        self.pend(probability)
+    }
+
+    /// The last state waits.
+    fn pend(&mut self, probability: Probability) -> NodeId {
         let node = self.open();
-        self.pending.push(Pending { node, state, probability });
+        self.pending.push(Pending { node, probability });
         node
+    }
+
+    /// The last state again, at another place.
+    fn fork(&mut self, at: At) {
+        let last = self.states.len().saturating_sub(1);
+        self.states.extend_from_within(last..);
+        if let Some(state) = self.states.last_mut() {
+            state.at = at;
+        }
     }
 
     fn set(&mut self, at: NodeId, node: Node) {

@@ -133,7 +133,7 @@ impl Way<'_> {
             table: self.table,
             past: self.past,
             packet: self.packet_of(state),
-            first: if state.connection.is_none() { self.packet_of(state) } else { self.packet },
+            first: if state.connection.is_none() { self.packet_of(state) } else { &self.packet },
             state,
             connection: self.connection_of(state),
             facts: &self.facts,

@@ -40,7 +40,7 @@ impl Way<'_> {
             let reason = "the answer goes to an address that MASQUERADE chose, which is not known".to_owned();
             return Later::Unknown(End::unknown(Place::Hook(Hook::Prerouting), reason));
         }
-        let first = self.packet;
+        let first = &self.packet;
         let connection = match self.connection_of(state) {
             Some(known) => *known,
             None => Connection {
@@ -67,7 +67,7 @@ impl Way<'_> {
         self.connections.push(connection);
         // What the answer leaves on the connection has to be known for what follows it.
         if kind == PacketState::Established && self.program.marks_connections && !state.src_unknown {
-            let (packet, in_interface) = (self.again(kind), Self::arrives_by(self.packet));
+            let (packet, in_interface) = (self.again(kind), Self::arrives_by(&self.packet));
             let start = self.start_later(state, connection_id, kind, packet, in_interface);
             let (packet, in_interface) = self.reply(state, end);
             let answer = self.start_later(state, connection_id, PacketState::Reply, packet, in_interface);
@@ -77,7 +77,7 @@ impl Way<'_> {
         let (packet, in_interface) = match kind {
             PacketState::Reply => self.reply(state, end),
             PacketState::Related => self.error(state, end),
-            _ => (self.again(kind), Self::arrives_by(self.packet)),
+            _ => (self.again(kind), Self::arrives_by(&self.packet)),
         };
         Later::Packet(self.start_later(state, connection_id, kind, packet, in_interface))
     }
@@ -139,7 +139,7 @@ impl Way<'_> {
 
     /// The first packet sent once more.
     fn again(&self, kind: PacketState) -> Packet {
-        let mut packet = *self.packet;
+        let mut packet = self.packet;
         let opens = packet.tcp_flags.contains(TcpFlags::SYN) && !packet.tcp_flags.contains(TcpFlags::ACK);
         if kind == PacketState::Established && packet.protocol == Protocol::TCP && opens {
             packet.tcp_flags = TcpFlags::ACK;
@@ -149,7 +149,7 @@ impl Way<'_> {
 
     /// The answer: in where the first packet left, or out of the local process that got it.
     fn reply(&self, state: &State, end: &End) -> (Packet, Interface) {
-        let mut packet = *self.packet;
+        let mut packet = self.packet;
         (packet.src, packet.sport) = (state.dst, state.dport);
         (packet.dst, packet.dport) = (state.src, state.sport);
         (packet.mark, packet.ttl) = (0, 64);

@@ -24,9 +24,6 @@ use cases::CaseNodes;
 pub(crate) use explore::Ended;
 use explore::Tree;
 use merged::World;
-use passage::Passages;
-use std::mem::take;
-use way::Missing;
 pub(crate) use way::{PathStep, Way};
 
 use hookwalk_parser::Dump;
@@ -34,9 +31,9 @@ use hookwalk_parser::Dump;
 use crate::host::{ConnectionTable, Host};
 use crate::index::Index;
 use crate::outcome::Walk;
-use crate::packet::{Packet, PacketState};
-use crate::program::{Looks, Program, RuleId};
-use crate::state::{Connection, Facts, Granted, GrantedSet, List, Lists, Memory, Past};
+use crate::packet::Packet;
+use crate::program::Program;
+use crate::state::{Granted, Past};
 
 /// How much of a walk is followed. Rulesets that people run stay far below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +74,13 @@ pub(crate) struct Given<'e> {
 
 /// Every outcome of every case.
 pub(crate) fn walk(given: Given<'_>, packet: &Packet, limits: Limits) -> Walk {
-    let whole = defragmented(given.program, packet);
-    let explored = Explored::of(given, packet, whole.as_ref(), limits, Scratch::default());
+    let mut explored = Explored::new(given);
+    explored.explore(given, packet, limits);
     Walk { packet: *packet, ..explored.report() }
 }
 
 /// The packet that connection tracking puts together of fragments before any rule, where a rule wants it.
-pub(crate) fn defragmented(program: &Program, packet: &Packet) -> Option<Packet> {
+fn defragmented(program: &Program, packet: &Packet) -> Option<Packet> {
     let is_fragment = packet.fragment_offset > 0 || packet.more_fragments;
     let whole = Packet { fragment_offset: 0, more_fragments: false, ..*packet };
     (is_fragment && program.tracks).then_some(whole)
@@ -92,8 +89,8 @@ pub(crate) fn defragmented(program: &Program, packet: &Packet) -> Option<Packet>
 /// The next packet of a session: the walk with one outcome left in each case, and what that of the first
 /// case leaves behind.
 pub(crate) fn step(given: Given<'_>, packet: &Packet, limits: Limits, seed: u64) -> (Walk, Option<After>) {
-    let whole = defragmented(given.program, packet);
-    let explored = Explored::of(given, packet, whole.as_ref(), limits, Scratch::default());
+    let mut explored = Explored::new(given);
+    explored.explore(given, packet, limits);
     let mut walk = explored.report();
     walk.packet = *packet;
     let chosen = walk.cases.first().and_then(|case| case.drawn(seed));
@@ -102,36 +99,7 @@ pub(crate) fn step(given: Given<'_>, packet: &Packet, limits: Limits, seed: u64)
     (walk, after)
 }
 
-/// The memory that a walk takes and leaves to the next one.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    packets: Vec<Packet>,
-    connections: Vec<Connection>,
-    facts: Facts,
-    memory: Memory,
-    path: Lists<PathStep>,
-    rules: Lists<RuleId>,
-    missing: Lists<Missing>,
-    calls: Lists<RuleId>,
-    /// Kept from packet to packet.
-    passages: Passages,
-    tree: Tree,
-}
-
-impl Scratch {
-    fn clear(&mut self) {
-        self.packets.clear();
-        self.connections.clear();
-        self.facts.clear();
-        self.memory.clear();
-        self.path.clear();
-        self.rules.clear();
-        self.missing.clear();
-        self.calls.clear();
-    }
-}
-
-/// A way that has been followed to all its ends.
+/// A way that has been followed to all its ends. It keeps its memory for the next packet.
 pub(crate) struct Explored<'e> {
     pub(crate) way: Way<'e>,
     tree: Tree,
@@ -149,86 +117,31 @@ enum Found {
 }
 
 impl<'e> Explored<'e> {
-    /// A packet, or what was put together of it.
-    pub(crate) fn of(
-        given: Given<'e>,
-        packet: &'e Packet,
-        whole: Option<&'e Packet>,
-        limits: Limits,
-        scratch: Scratch,
-    ) -> Self {
-        let mut explored = Explored::new(given, whole.unwrap_or(packet), limits, scratch);
-        if whole.is_some() {
-            explored.way.granted.insert(Granted::Defragmented);
-        }
-        explored
+    /// Before the first packet.
+    pub(crate) fn new(given: Given<'e>) -> Self {
+        Explored { way: Way::new(given), tree: Tree::default(), found: Found::Certain }
     }
 
-    fn new(given: Given<'e>, packet: &'e Packet, limits: Limits, mut scratch: Scratch) -> Self {
-        scratch.clear();
-        let Scratch {
-            mut packets,
-            connections,
-            facts,
-            memory,
-            path,
-            rules,
-            missing,
-            calls,
-            passages,
-            mut tree,
-        } = scratch;
-        packets.push(*packet);
-        let Given { dumps, host, program, index, table, past } = given;
-        let mut way = Way {
-            dumps,
-            host,
-            table,
-            past,
-            program,
-            index,
-            packet,
-            packets,
-            connections,
-            answered: Vec::new(),
-            later: match packet.state {
-                later @ (PacketState::Second
-                | PacketState::Established
-                | PacketState::Reply
-                | PacketState::Related) => Some(later),
-                _ => None,
-            },
-            facts,
-            known: List::EMPTY,
-            memory,
-            path,
-            rules,
-            missing,
-            calls,
-            granted: GrantedSet::default(),
-            budget: limits.rules,
-            merging: false,
-            passages,
-            looks: Looks::default(),
-            called: List::EMPTY,
-        };
-        if program.family_taken_for_granted {
-            way.granted.insert(Granted::Family);
+    /// Follows a packet, or what was put together of it.
+    pub(crate) fn explore(&mut self, given: Given<'e>, packet: &Packet, limits: Limits) {
+        let Explored { way, tree, found } = self;
+        match defragmented(given.program, packet) {
+            Some(whole) => {
+                way.restart(given, &whole, limits);
+                way.granted.insert(Granted::Defragmented);
+            }
+            None => way.restart(given, packet, limits),
         }
-        for (question, is) in &past.known {
-            let question = way.facts.id(question.clone());
-            way.known = way.facts.assume(way.known, question, *is);
-        }
-        way.called = way.calls.push(List::EMPTY, RuleId(0));
-        let found = if !explore::explore(&mut way, &mut tree, limits) {
-            None
+        *found = if !explore::explore(way, tree, limits) {
+            Found::Merged(merged::explore(way, limits))
         } else if tree.asks {
-            cases::cases(&way, &tree, limits).map(Found::Cases)
+            match cases::cases(way, tree, limits) {
+                Some(cases) => Found::Cases(cases),
+                None => Found::Merged(merged::explore(way, limits)),
+            }
         } else {
-            Some(Found::Certain)
+            Found::Certain
         };
-        let found = found.unwrap_or_else(|| Found::Merged(merged::explore(&mut way, limits)));
-        Explored { way, tree, found }
     }
 
     /// The ends with their probabilities, where nothing was asked and nothing merged.
@@ -263,23 +176,6 @@ impl<'e> Explored<'e> {
                 let Ended { state, end, .. } = world.ends.get(outcome)?;
                 Some(way.after(state, end, world.assume.iter()))
             }
-        }
-    }
-
-    /// Gives the memory back.
-    pub(crate) fn leave(&mut self) -> Scratch {
-        let way = &mut self.way;
-        Scratch {
-            packets: take(&mut way.packets),
-            connections: take(&mut way.connections),
-            facts: take(&mut way.facts),
-            memory: take(&mut way.memory),
-            path: take(&mut way.path),
-            rules: take(&mut way.rules),
-            missing: take(&mut way.missing),
-            calls: take(&mut way.calls),
-            passages: take(&mut way.passages),
-            tree: take(&mut self.tree),
         }
     }
 }

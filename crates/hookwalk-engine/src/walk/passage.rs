@@ -2,14 +2,12 @@
 //!
 //! Where no rule on the way through a table looks at more than mark, protocol, interfaces and what connection
 //! tracking says, as is common in FORWARD and POSTROUTING, the steps that one packet took are those of the
-//! next one. The outcomes of one packet most often differ in the destination alone, and take them together.
-
-use hookwalk_parser::types::Protocol;
+//! next one. The outcomes of one packet most often differ in the destination alone, and take them together:
+//! where all tables behind routing are such, all of them at once.
 
 use super::way::{Move, PathKind, PathStep, Way};
-use crate::packet::PacketState;
-use crate::program::{ChainId, Hook, Looks};
-use crate::state::{Decider, Interface, State};
+use crate::program::{ChainId, Hook, Looks, TableName};
+use crate::state::{At, Decider, Interface, State};
 
 /// The ways through such tables that were walked before.
 #[derive(Debug, Default)]
@@ -18,84 +16,152 @@ pub(crate) struct Passages(Vec<Passage>);
 /// Past so many the oldest is forgotten.
 const MOST_PASSAGES: usize = 16;
 
-/// A way through a table that let the packet pass.
+/// A way through tables that let the packet pass.
 #[derive(Debug)]
 struct Passage {
     of: Alike,
     /// None where no rule looked at them.
-    interfaces: Option<(Interface, Interface)>,
+    interfaces: Option<Interfaces>,
     steps: Vec<PathKind>,
     /// How many rules were looked at.
     looked: u64,
-    /// What accepted it, where it is of table filter.
+    /// What accepted it, where one of them is table filter.
     accepted_by: Option<Decider>,
 }
 
-/// What packets have in common that go the same way through a table.
+/// What `-i` and `-o` see, and what `-o` sees after POSTROUTING has looked at the route.
+type Interfaces = (Interface, Interface, Interface);
+
+/// What packets have in common that go the same way through tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Alike {
-    base: ChainId,
-    is_ipv6: bool,
-    mark: u32,
-    protocol: Protocol,
-    tracking: PacketState,
-    tracked: bool,
-    dnat: bool,
-    snat: bool,
+    /// The stretch and the family, as a number.
+    place: u64,
+    /// Mark, protocol, and what connection tracking says, as a number: it is compared for every passage.
+    seen: u64,
+}
+
+/// How far a passage leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stretch {
+    /// Through one table, from a built-in chain on.
+    Table(ChainId),
+    /// From a hook behind routing on, INPUT or FORWARD, through all that follows.
+    Onward(Hook),
 }
 
 impl Way<'_> {
     /// Through a table from its built-in chain on, where it can be as a packet went before that was alike.
     pub(super) fn pass(&mut self, state: &mut State, hook: Hook, base: ChainId) -> Move {
-        let packet = self.packet_of(state);
-        let of = Alike {
-            base,
-            is_ipv6: packet.src.is_ipv6(),
-            mark: state.mark,
-            protocol: packet.protocol,
-            tracking: state.tracking,
-            tracked: state.tracked,
-            dnat: state.dnat,
-            snat: state.snat,
-        };
-        let interfaces = (state.in_interface, state.out);
-        // A condition tells less of a fragment; and of merged ways no steps are kept.
-        let as_ever = packet.fragment_offset > 0
-            || self.index.is_none()
-            || self.merging
-            || state.other_backend.is_some();
-        let is_known =
-            |known: &Passage| known.of == of && known.interfaces.is_none_or(|known| known == interfaces);
-        if as_ever {
+        if self.goes_alone(state) || state.other_backend.is_some() {
             let place = self.first_of(hook, base, base)?;
             return self.rules(state, place);
         }
-        match self.passages.0.iter().position(is_known) {
-            Some(known) => self.repeat(state, hook, base, known),
-            None => self.record(state, hook, of),
+        let of = self.alike(state, Stretch::Table(base));
+        match self.known_passage(&of, state) {
+            Some(known) => {
+                self.repeat(state, known)?;
+                if let Some(chain) = self.program.chain(base) {
+                    self.behind(state, hook, chain.table);
+                }
+                Ok(())
+            }
+            None => self.record(state, of, |way, state| {
+                let place = way.first_of(hook, base, base)?;
+                way.rules(state, place)
+            }),
         }
     }
 
-    fn repeat(&mut self, state: &mut State, hook: Hook, base: ChainId, known: usize) -> Move {
+    /// From INPUT or FORWARD on to behind the last table.
+    pub(super) fn onward(&mut self, state: &mut State, hook: Hook) -> Move {
+        // Later packets are mapped without a rule, and what comes in again by lo meets no nat.
+        if self.goes_alone(state) || state.connection.is_some() || state.looped_back {
+            return self.enter(state, hook, TableName::Mangle);
+        }
+        let of = self.alike(state, Stretch::Onward(hook));
+        match self.known_passage(&of, state) {
+            Some(known) => {
+                self.repeat(state, known)?;
+                // As entering each of the tables leaves it.
+                (state.mark_at_table, state.nat_settled, state.other_backend) = (state.mark, false, None);
+                if let (Hook::Forward, Some(route)) = (hook, state.route) {
+                    state.out = route.out;
+                }
+                state.at = At::Done;
+                Ok(())
+            }
+            None => self.record(state, of, |way, state| {
+                loop {
+                    match state.at {
+                        At::Table(hook, table) => way.enter(state, hook, table)?,
+                        At::Rule(place) => way.rules(state, place)?,
+                        _ => return Ok(()),
+                    }
+                }
+            }),
+        }
+    }
+
+    /// Whether a packet is not to go as another one went: a condition tells less of a fragment, and of
+    /// merged ways no steps are kept.
+    fn goes_alone(&self, state: &State) -> bool {
+        self.index.is_none() || self.merging || self.packet_of(state).fragment_offset > 0
+    }
+
+    fn alike(&self, state: &State, stretch: Stretch) -> Alike {
+        let (kind, number) = match stretch {
+            Stretch::Table(base) => (0, base.0),
+            Stretch::Onward(hook) => (1, hook as u32),
+        };
+        let flags = [state.tracked, state.dnat, state.snat];
+        let flags = flags.into_iter().fold(0, |all, flag| all << 1 | u64::from(flag));
+        let protocol = u64::from(self.packet_of(state).protocol.0);
+        Alike {
+            place: u64::from(number) << 2 | kind << 1 | u64::from(state.src.is_ipv6()),
+            seen: u64::from(state.mark) << 32 | protocol << 16 | (state.tracking as u64) << 8 | flags,
+        }
+    }
+
+    fn known_passage(&self, of: &Alike, state: &State) -> Option<usize> {
+        let mut known = self.passages.0.iter().enumerate().rev();
+        let (place, _) = known.find(|(_, known)| {
+            known.of == *of && known.interfaces.is_none_or(|known| known == Self::interfaces(state))
+        })?;
+        Some(place)
+    }
+
+    fn interfaces(state: &State) -> Interfaces {
+        (state.in_interface, state.out, state.route.map_or(Interface::None, |route| route.out))
+    }
+
+    fn repeat(&mut self, state: &mut State, known: usize) -> Move {
         let Some(known) = self.passages.0.get(known) else { return Ok(()) };
-        for &kind in &known.steps {
-            state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
-        }
+        let mark = state.mark;
+        let steps = known.steps.iter().map(|&kind| PathStep { kind, mark });
+        state.path = self.path.extend(state.path, steps);
         state.accepted_by = known.accepted_by.or(state.accepted_by);
-        self.charge(known.looked)?;
-        if let Some(chain) = self.program.chain(base) {
-            self.behind(state, hook, chain.table);
-        }
-        Ok(())
+        // A passage that this one is part of looks at the same.
+        let looks = if known.interfaces.is_some() { Looks::Interfaces } else { Looks::Little };
+        self.looks = self.looks.and(looks);
+        let looked = known.looked;
+        self.charge(looked)
     }
 
-    fn record(&mut self, state: &mut State, hook: Hook, of: Alike) -> Move {
-        let place = self.first_of(hook, of.base, of.base)?;
-        let (interfaces, accepted_by) = ((state.in_interface, state.out), state.accepted_by.take());
-        let (path, budget) = (state.path, self.budget);
-        self.looks = Looks::Little;
-        let moved = self.rules(state, place);
-        if moved.is_ok() && self.looks != Looks::Everything {
+    #[inline(never)]
+    fn record(
+        &mut self,
+        state: &mut State,
+        of: Alike,
+        walk: impl FnOnce(&mut Self, &mut State) -> Move,
+    ) -> Move {
+        let (interfaces, accepted_by) = (Self::interfaces(state), state.accepted_by.take());
+        let (path, missing, budget) = (state.path, state.missing, self.budget);
+        let looks_before = std::mem::take(&mut self.looks);
+        let moved = walk(self, state);
+        let looks = self.looks;
+        self.looks = looks_before.and(looks);
+        if moved.is_ok() && looks != Looks::Everything && state.missing == missing {
             let mut steps: Vec<PathKind> = self.path.since(state.path, path).map(|step| step.kind).collect();
             steps.reverse();
             if self.passages.0.len() == MOST_PASSAGES {
@@ -103,7 +169,7 @@ impl Way<'_> {
             }
             self.passages.0.push(Passage {
                 of,
-                interfaces: (self.looks == Looks::Interfaces).then_some(interfaces),
+                interfaces: (looks == Looks::Interfaces).then_some(interfaces),
                 steps,
                 looked: budget - self.budget,
                 accepted_by: state.accepted_by,

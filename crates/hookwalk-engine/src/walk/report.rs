@@ -19,7 +19,7 @@ pub(super) fn walk(way: &Way<'_>, tree: &Tree, cases: &[CaseNodes]) -> Walk {
         unexplored: Probability::ZERO,
     };
     let cases = cases.iter().map(case).collect();
-    Walk { packet: *way.packet, defaults: way.defaults(), cases, truncated: false }
+    Walk { packet: way.packet, defaults: way.defaults(), cases, truncated: false }
 }
 
 /// The walk of merged ways: no rules are told, and what was given up is unexplored.
@@ -35,7 +35,7 @@ pub(super) fn merged_walk(way: &Way<'_>, worlds: &[World]) -> Walk {
         }
     };
     let cases = worlds.iter().map(case).collect();
-    Walk { packet: *way.packet, defaults: way.defaults(), cases, truncated: true }
+    Walk { packet: way.packet, defaults: way.defaults(), cases, truncated: true }
 }
 
 impl Way<'_> {

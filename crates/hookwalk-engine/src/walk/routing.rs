@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hookwalk_parser::extensions::AddressType;
 
 use super::way::{End, Move, Turn, Way};
-use crate::host::{InterfaceAddress, NextHop, RouteKey, Routed};
+use crate::host::{InterfaceAddress, NextHop, ReversePath, RouteKey, Routed};
 use crate::outcome::{Place, Verdict};
 use crate::packet::InterfaceName;
 use crate::program::{Hook, TableName};
 use crate::question::Question;
-use crate::state::Granted;
-use crate::state::{At, Chosen, Interface, State};
+use crate::state::{At, Chosen, Granted, Interface, List, State};
 
 /// `ff02::1`
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -24,6 +23,15 @@ enum NextHopError {
     Ask(Turn),
 }
 
+/// An IPv4 source that was let pass by an interface, where its way back is not looked up: it does not depend on
+/// the destination then, nor does whether packets are forwarded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LetPass {
+    src: IpAddr,
+    in_interface: InterfaceName,
+    facts: List,
+}
+
 impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
     #[inline(never)]
@@ -32,6 +40,9 @@ impl Way<'_> {
             Interface::Known(name) => name,
             _ => InterfaceName::LOOPBACK,
         };
+        if self.is_forwarded_as_before(state, in_interface) {
+            return Ok(());
+        }
         if in_interface != InterfaceName::LOOPBACK
             && let Some(reason) = self.refused_source(state, in_interface)?
         {
@@ -87,7 +98,37 @@ impl Way<'_> {
         state.ttl -= 1;
         (state.route, state.out) = (Some(chosen), chosen.out);
         state.at = At::Table(Hook::Forward, TableName::Mangle);
+        let by_address_alone = self.host.sysctls.reverse_path(in_interface) == ReversePath::Off;
+        self.let_pass = (by_address_alone && state.dst.is_ipv4()).then_some(LetPass {
+            src: state.src,
+            in_interface,
+            facts: state.facts,
+        });
         Ok(())
+    }
+
+    /// Sends a packet on whose source was let pass before: outcomes most often differ in the destination
+    /// alone. What is more than an address of another host with a route goes the long way.
+    #[inline]
+    fn is_forwarded_as_before(&mut self, state: &mut State, in_interface: InterfaceName) -> bool {
+        let same = |known: &LetPass| {
+            known.src == state.src && known.in_interface == in_interface && known.facts == state.facts
+        };
+        if !self.let_pass.as_ref().is_some_and(same)
+            || state.ttl <= 1
+            || !state.dst.is_ipv4()
+            || self.host.address_type(state.dst) != Some(AddressType::Unicast)
+        {
+            return false;
+        }
+        let Ok(chosen) = self.next_hop(state, in_interface) else { return false };
+        if chosen.to_this_node {
+            return false;
+        }
+        state.ttl -= 1;
+        (state.route, state.out) = (Some(chosen), chosen.out);
+        state.at = At::Table(Hook::Forward, TableName::Mangle);
+        true
     }
 
     /// What DNAT sent to `::1` goes on by the interface that it came by, where that has a route for it

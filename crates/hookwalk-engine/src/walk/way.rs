@@ -15,9 +15,13 @@
 //!   forwarded, sent             to this node itself: in again by lo, without nat
 //! ```
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use hookwalk_parser::Dump;
 
 use super::passage::Passages;
+use super::routing::LetPass;
+use super::{Given, Limits};
 use crate::host::{ConnectionTable, Host};
 use crate::index::Index;
 use crate::outcome::{Place, Verdict};
@@ -25,8 +29,8 @@ use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Entry, Hook, Looks, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
-    At, Chosen, Connection, Decider, Facts, GrantedSet, InChain, Interface, List, Lists, Memory, PacketId,
-    Past, QuestionId, State,
+    At, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain, Interface, List, Lists, Memory,
+    PacketId, Past, QuestionId, State,
 };
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
@@ -41,7 +45,7 @@ pub(crate) struct Way<'e> {
     /// Finds the next rule; without it each is asked as the dump has it, which is the reference.
     pub(crate) index: Option<&'e Index>,
     /// The packet asked about, the first of its connection.
-    pub(crate) packet: &'e Packet,
+    pub(crate) packet: Packet,
     /// Every packet under way: the first, and one for each later one that follows an outcome of it.
     pub(crate) packets: Vec<Packet>,
     pub(crate) connections: Vec<Connection>,
@@ -65,6 +69,7 @@ pub(crate) struct Way<'e> {
     /// callers.
     pub(crate) merging: bool,
     pub(crate) passages: Passages,
+    pub(super) let_pass: Option<LetPass>,
     /// What the rules of a table have looked at so far.
     pub(crate) looks: Looks,
     /// When merging: the stack of every chain that was called, whoever called it.
@@ -160,10 +165,81 @@ impl End {
 /// What one move makes of a state: it goes on from where it stands now, or turns.
 pub(super) type Move = Result<(), Turn>;
 
+impl<'e> Way<'e> {
+    /// Before any packet.
+    pub(super) fn new(given: Given<'e>) -> Self {
+        let Given { dumps, host, program, index, table, past } = given;
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Way {
+            dumps,
+            host,
+            table,
+            past,
+            program,
+            index,
+            packet: Packet::new(nobody, nobody),
+            packets: Vec::new(),
+            connections: Vec::new(),
+            answered: Vec::new(),
+            later: None,
+            facts: Facts::default(),
+            known: List::EMPTY,
+            memory: Memory::default(),
+            path: Lists::default(),
+            rules: Lists::default(),
+            missing: Lists::default(),
+            calls: Lists::default(),
+            granted: GrantedSet::default(),
+            budget: 0,
+            merging: false,
+            passages: Passages::default(),
+            let_pass: None,
+            looks: Looks::default(),
+            called: List::EMPTY,
+        }
+    }
+
+    /// Before the first hook of a packet; of those before it nothing is left but passages.
+    pub(super) fn restart(&mut self, given: Given<'e>, packet: &Packet, limits: Limits) {
+        let Given { dumps, host, program, index, table, past } = given;
+        (self.dumps, self.host, self.table, self.past) = (dumps, host, table, past);
+        (self.program, self.index) = (program, index);
+        self.packet = *packet;
+        self.packets.clear();
+        self.packets.push(*packet);
+        self.connections.clear();
+        self.answered.clear();
+        self.facts.clear();
+        self.memory.clear();
+        self.path.clear();
+        self.rules.clear();
+        self.missing.clear();
+        self.calls.clear();
+        self.later = match packet.state {
+            later @ (PacketState::Second
+            | PacketState::Established
+            | PacketState::Reply
+            | PacketState::Related) => Some(later),
+            _ => None,
+        };
+        self.granted = GrantedSet::default();
+        if program.family_taken_for_granted {
+            self.granted.insert(Granted::Family);
+        }
+        (self.budget, self.merging, self.looks) = (limits.rules, false, Looks::default());
+        (self.known, self.let_pass) = (List::EMPTY, None);
+        for (question, is) in &past.known {
+            let question = self.facts.id(question.clone());
+            self.known = self.facts.assume(self.known, question, *is);
+        }
+        self.called = self.calls.push(List::EMPTY, RuleId(0));
+    }
+}
+
 impl Way<'_> {
     /// The first packet before its first hook.
     pub(crate) fn start(&self) -> State {
-        let start = State { facts: self.known, ..Self::start_of(PacketId(0), self.packet) };
+        let start = State { facts: self.known, ..Self::start_of(PacketId(0), &self.packet) };
         State { tracking: if self.later.is_some() { PacketState::New } else { self.packet.state }, ..start }
     }
 
@@ -221,7 +297,7 @@ impl Way<'_> {
 
     /// The packet under way.
     pub(crate) fn packet_of(&self, state: &State) -> &Packet {
-        self.packets.get(state.packet.0 as usize).unwrap_or(self.packet)
+        self.packets.get(state.packet.0 as usize).unwrap_or(&self.packet)
     }
 
     pub(super) fn connection_of(&self, state: &State) -> Option<&Connection> {
@@ -232,6 +308,9 @@ impl Way<'_> {
     pub(crate) fn advance(&mut self, state: &mut State) -> Turn {
         loop {
             let moved = match state.at {
+                At::Table(hook @ (Hook::Input | Hook::Forward), TableName::Mangle) => {
+                    self.onward(state, hook)
+                }
                 At::Table(hook, table) => self.enter(state, hook, table),
                 At::Rule(place) => self.rules(state, place),
                 At::Receive => Self::receive(state),
@@ -250,7 +329,7 @@ impl Way<'_> {
 
     /// Into a table. nat is asked for the first packet of a connection only, and not when it comes in
     /// again by lo; later packets get the connection's mapping there.
-    fn enter(&mut self, state: &mut State, hook: Hook, table: TableName) -> Move {
+    pub(super) fn enter(&mut self, state: &mut State, hook: Hook, table: TableName) -> Move {
         state.mark_at_table = state.mark;
         if table == TableName::Nat {
             if let Some(connection) = state.connection {
@@ -291,8 +370,10 @@ impl Way<'_> {
         self.pass(state, hook, first)
     }
 
-    /// At equal priority the table registered last runs first, and no dump tells which was.
+    /// At equal priority the table registered last runs first, and no dump tells which was: no passage
+    /// repeats the answer.
     fn legacy_runs_first(&mut self, state: &State, table: TableName) -> Result<bool, Turn> {
+        self.looks = Looks::Everything;
         let text = format!("the legacy rules of table {} run before the nft ones", table.name());
         let question = Question::Opaque { text, seen: 0 };
         match self.facts.settle(&question, state.facts) {
