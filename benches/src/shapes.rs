@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use hookwalk::{AddressSet, Engine, Host, InterfaceAddress, InterfaceName, Packet, SetEntry, parse};
+use hookwalk::{
+    AddressSet, Engine, Host, InterfaceAddress, InterfaceName, NextHop, Packet, Route, SetEntry, parse,
+};
 
 use crate::kube_dump;
 
@@ -23,6 +25,7 @@ pub const SHAPES: &[Shape] = &[
     Shape { name: "endpoints-of-a-service", sizes: &[10, 100, 1_000], build: endpoints },
     Shape { name: "ipset-members", sizes: &[100, 1_000, 10_000], build: members },
     Shape { name: "addresses-of-the-node", sizes: &[10, 100, 1_000, 10_000], build: addresses },
+    Shape { name: "routes-of-the-node", sizes: &[100, 1_000, 10_000], build: routes },
     Shape { name: "questions-that-matter", sizes: &[4, 8, 16, 64, 256, 1_024], build: questions },
     Shape { name: "questions-behind-draws", sizes: &[4, 8, 16, 64, 256], build: questions_behind_draws },
     Shape { name: "questions-that-do-not-matter", sizes: &[4, 8, 16, 64, 256, 1_024], build: idle_questions },
@@ -105,6 +108,31 @@ fn addresses(size: usize) -> (String, Host, Packet) {
     });
     let rules = (0..10).map(|_| "-A FORWARD -m addrtype --dst-type LOCAL -j DROP".to_owned());
     (text(FILTER, rules), Host::default().with_interface_addresses(own.collect()), packet())
+}
+
+/// A route of its own for each Pod, as Calico has them, and MASQUERADE behind them.
+fn routes(size: usize) -> (String, Host, Packet) {
+    let routes = (0..size).filter_map(|n| {
+        let [_, second, third, fourth] = u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes();
+        let interface = InterfaceName::new(format!("cali{n}").as_bytes());
+        Route::new([10, second, third, fourth].into(), 32, NextHop { via: None, interface })
+    });
+    let own = (0..size).filter_map(|n| {
+        let [_, second, third, fourth] = u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes();
+        InterfaceAddress::new(InterfaceName::new(b"eth0")?, [172, second, third, fourth].into(), 32)
+    });
+    let default = Route::new(
+        [0, 0, 0, 0].into(),
+        0,
+        NextHop { via: Some([172, 0, 0, 9].into()), interface: InterfaceName::new(b"eth0") },
+    );
+    let host =
+        Host::default().with_interface_addresses(own.collect()).with_routes(routes.chain(default).collect());
+    (
+        text(NAT, std::iter::once("-A POSTROUTING -j MASQUERADE".to_owned())) + FILTER + "COMMIT\n",
+        host,
+        packet(),
+    )
 }
 
 fn questions(size: usize) -> (String, Host, Packet) {

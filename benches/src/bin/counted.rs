@@ -1,20 +1,22 @@
-//! Fixed work whose instructions are counted: `counted parse|compile|walk|linear|named|json TIMES`.
-//! `benches/counts` runs it under callgrind. `counted dump SERVICES` prints a dump.
+//! Fixed work whose instructions are counted: `counted WORK[:SERVICES] TIMES`, of 500 services where no
+//! number is given. `benches/counts` runs it under callgrind. `counted dump SERVICES` prints a dump.
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement says what is wrong by failing")]
 
 use std::hint::black_box;
 use std::io::Write;
 
-use hookwalk::parse;
 use hookwalk::report::WalkWriter;
+use hookwalk::{Engine, parse};
+use hookwalk_benches::shapes::SHAPES;
 use hookwalk_benches::{engine, kube_dump, packet, summed};
 
 /// As the command has it; and that of no system's library makes the counts of two machines differ.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const SERVICES: usize = 500;
 const ENDPOINTS: usize = 5;
+
+const WORK: &str = "parse, compile, walk, first, last, linear, named, json, dump, or the name of a shape";
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -24,8 +26,19 @@ fn main() {
         let written = std::io::stdout().write_all(kube_dump(times, ENDPOINTS).as_bytes());
         return written.expect("the dump can be written");
     }
-    let text = kube_dump(SERVICES, ENDPOINTS);
-    match what.as_str() {
+    let (what, size) = what.split_once(':').unwrap_or((&what, "500"));
+    let size: usize = size.parse().expect("a number");
+    if let Some(shape) = SHAPES.iter().find(|shape| shape.name == what) {
+        let (engine, packet) = shape.engine(size);
+        let mut walker = engine.walker();
+        for _ in 0..times {
+            black_box(walker.walk(&packet).expect("one family").certain().is_some());
+        }
+        return;
+    }
+    let text = kube_dump(size, ENDPOINTS);
+    let compiled = || engine(parse(text.clone()));
+    match what {
         "parse" => {
             for _ in 0..times {
                 black_box(parse(text.clone()));
@@ -37,31 +50,33 @@ fn main() {
                 black_box(engine(dump.clone()));
             }
         }
-        "walk" | "linear" => {
-            let engine = engine(parse(text));
-            let engine = if what == "linear" { engine.without_index() } else { engine };
-            let mut walker = engine.walker();
-            for time in 0..times {
-                let packet = packet(time % SERVICES);
-                black_box(summed(&walker.walk(&packet).expect("one family")));
-            }
-        }
+        "walk" => walk(&compiled(), times, |time| time % size),
+        "first" => walk(&compiled(), times, |_| 0),
+        "last" => walk(&compiled(), times, |_| size - 1),
+        // Spread over all, so that few walks are like the mean of many.
+        "linear" => walk(&compiled().without_index(), times, |time| (2 * time + 1) * size / (2 * times)),
         "named" => {
-            let engine = engine(parse(text));
+            let engine = compiled();
             for time in 0..times {
-                black_box(engine.walk(&packet(time % SERVICES)).expect("one family"));
+                black_box(engine.walk(&packet(time % size)).expect("one family"));
             }
         }
         "json" => {
-            let engine = engine(parse(text));
+            let engine = compiled();
             let (mut writer, mut out) = (WalkWriter::new(&engine), Vec::new());
             for time in 0..times {
-                writer.write(&packet(time % SERVICES), None, &mut out).expect("one family");
+                writer.write(&packet(time % size), None, &mut out).expect("one family");
                 out.clear();
             }
         }
-        other => {
-            panic!("`{other}` is nothing to count: expected parse, compile, walk, linear, named or json")
-        }
+        other => panic!("`{other}` is nothing to count: expected {WORK}"),
+    }
+}
+
+fn walk(engine: &Engine, times: usize, service: impl Fn(usize) -> usize) {
+    let mut walker = engine.walker();
+    for time in 0..times {
+        let packet = packet(service(time));
+        black_box(summed(&walker.walk(&packet).expect("one family")));
     }
 }

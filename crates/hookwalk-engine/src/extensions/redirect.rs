@@ -52,17 +52,15 @@ pub(super) fn apply(t: RedirectTarget, state: &mut State, view: &View<'_>) -> Ef
             Family::V6 => IpAddr::V6(Ipv6Addr::LOCALHOST),
         }
     } else {
-        let (Some(all), Some(interface)) = (view.host.interface_addresses(), view.in_interface()) else {
+        let Some(mut of_it) = view.in_interface().and_then(|name| view.host.addresses_of(name)) else {
             return Effect::Unknown(
                 "REDIRECT goes to an address of the in interface, which is not known".to_owned(),
             );
         };
-        let of_it = |own: &&crate::host::InterfaceAddress| {
-            own.interface == interface
-                && Family::of(own.address()) == family
-                && is_of_reach(own.address(), state.dst)
+        let is_meant = |own: &&crate::host::InterfaceAddress| {
+            Family::of(own.address()) == family && is_of_reach(own.address(), state.dst)
         };
-        match all.iter().find(of_it) {
+        match of_it.find(is_meant) {
             Some(first) => first.address(),
             None => return Effect::Drop,
         }

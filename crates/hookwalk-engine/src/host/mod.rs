@@ -4,6 +4,7 @@
 
 mod address;
 mod connection;
+mod prefixes;
 mod route;
 mod set;
 mod source6;
@@ -178,6 +179,20 @@ impl Host {
     /// The addresses of an interface, in order, where they are known.
     pub fn interface_addresses(&self) -> Option<&[InterfaceAddress]> {
         self.interfaces.as_ref().map(|interfaces| interfaces.listed.as_slice())
+    }
+
+    /// The addresses of one interface, in order; none where addresses are not known.
+    pub(crate) fn addresses_of(
+        &self,
+        interface: InterfaceName,
+    ) -> Option<impl Iterator<Item = &InterfaceAddress>> {
+        Some(self.interfaces.as_ref()?.of(interface))
+    }
+
+    /// The IPv4 address that stands for others behind an interface, toward a next hop; none where addresses are
+    /// not known, or there is no such one.
+    pub(crate) fn address_toward(&self, out: InterfaceName, next_hop: IpAddr) -> Option<IpAddr> {
+        self.interfaces.as_ref()?.toward(out, next_hop)
     }
 
     /// The node's address of the same family, where it has exactly one.

@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::extensions::AddressType;
-use hookwalk_parser::types::{Family, MarkMask};
+use hookwalk_parser::types::MarkMask;
 use ipnet::IpNet;
 
+use super::prefixes::Prefixes;
 use crate::packet::InterfaceName;
 
 /// The number of a routing table.
@@ -147,22 +148,40 @@ impl RouteKey {
 /// The tables and the rules that choose among them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoutingTables {
-    /// Longest prefix first, then lowest metric.
-    tables: BTreeMap<RouteTableId, Vec<Route>>,
+    tables: BTreeMap<RouteTableId, RouteTable>,
     rules: Option<Vec<RoutingRule>>,
     /// Routes or rules may be missing from what was told.
     pub(super) lack: bool,
 }
 
+/// The routes of one table.
+#[derive(Clone, Debug, Default)]
+struct RouteTable {
+    /// Longest prefix first, then lowest metric.
+    routes: Vec<Route>,
+    /// Where they lead, as places among them.
+    prefixes: Prefixes,
+}
+
+impl RouteTable {
+    fn sort(&mut self) {
+        self.routes.sort_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.metric));
+        self.prefixes = Prefixes::new(self.routes.iter().map(|route| route.destination).zip(0..));
+    }
+
+    /// The routes that cover an address, the best one first.
+    fn covering(&self, address: IpAddr) -> impl Iterator<Item = &Route> {
+        self.prefixes.holding(address).filter_map(|place| self.routes.get(place as usize))
+    }
+}
+
 impl RoutingTables {
     pub(super) fn add_routes(&mut self, routes: Vec<Route>) {
         for route in routes {
-            self.tables.entry(route.table).or_default().push(route);
+            self.tables.entry(route.table).or_default().routes.push(route);
         }
         self.tables.entry(RouteTableId::MAIN).or_default();
-        for routes in self.tables.values_mut() {
-            routes.sort_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.metric));
-        }
+        self.tables.values_mut().for_each(RouteTable::sort);
     }
 
     pub(super) fn set_rules(&mut self, mut rules: Vec<RoutingRule>) {
@@ -172,7 +191,11 @@ impl RoutingTables {
 
     /// The one address that a route of its own sends to by an interface.
     pub(super) fn host_behind(&self, interface: InterfaceName) -> Option<IpAddr> {
-        let routes = self.tables.values().flatten().filter(|route| route.kind == RouteKind::Unicast);
+        let routes = self
+            .tables
+            .values()
+            .flat_map(|table| &table.routes)
+            .filter(|route| route.kind == RouteKind::Unicast);
         let mut own = routes.filter(|route| {
             route.destination.prefix_len() == route.destination.max_prefix_len()
                 && route.next_hops.iter().any(|hop| hop.via.is_none() && hop.interface == Some(interface))
@@ -204,9 +227,10 @@ impl RoutingTables {
     /// What the table `local` says of an address, where that table is known for the address's family.
     pub(super) fn address_type(&self, address: IpAddr) -> Option<AddressType> {
         let local = self.tables.get(&RouteTableId::LOCAL)?;
-        let same_family = |route: &&Route| Family::of(route.destination.addr()) == Family::of(address);
-        local.iter().find(same_family)?;
-        let route = local.iter().find(|route| route.destination.contains(&address));
+        if !local.prefixes.have_family(address) {
+            return None;
+        }
+        let route = local.covering(address).next();
         // The first address of a local network is that of its routers (RFC 4291, 2.6.1).
         let is_routers = |route: &Route| {
             let IpNet::V6(net) = route.destination else { return false };
@@ -258,8 +282,7 @@ impl RoutingTables {
 
     /// Whether the table `local` has a route of this node's own addresses for one.
     pub(crate) fn has_local(&self, address: IpAddr) -> bool {
-        let local = self.tables.get(&RouteTableId::LOCAL).map(Vec::as_slice).unwrap_or_default();
-        let route = local.iter().find(|route| route.destination.contains(&address));
+        let route = self.tables.get(&RouteTableId::LOCAL).and_then(|local| local.covering(address).next());
         route.is_some_and(|route| route.kind == RouteKind::Local)
     }
 
@@ -282,8 +305,7 @@ impl RoutingTables {
 
     /// The interface of the local route to an address of this node.
     pub(crate) fn local_by(&self, address: IpAddr) -> Option<InterfaceName> {
-        let mut routes = self.tables.get(&RouteTableId::LOCAL)?.iter();
-        let route = routes.find(|route| route.destination.contains(&address))?;
+        let route = self.tables.get(&RouteTableId::LOCAL)?.covering(address).next()?;
         route.next_hops.first()?.interface
     }
 
@@ -322,8 +344,7 @@ impl RoutingTables {
     }
 
     fn lookup(&self, table: RouteTableId, dst: IpAddr, wanted: &impl Fn(&Route) -> bool) -> Option<&Route> {
-        let routes = &mut self.tables.get(&table)?.iter();
-        let route = routes.find(|route| route.destination.contains(&dst) && wanted(route))?;
+        let route = self.tables.get(&table)?.covering(dst).find(|route| wanted(route))?;
         (route.kind != RouteKind::Throw).then_some(route)
     }
 }

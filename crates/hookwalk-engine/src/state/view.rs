@@ -4,10 +4,7 @@ use hookwalk_parser::extensions::AddressType;
 use hookwalk_parser::types::Protocol;
 
 use super::{Answer, Connection, Facts, Interface, Memory, Past, RuleKey, State};
-use crate::host::{
-    ConnectionTable, ConnectionTuple, Host, InterfaceAddress, RouteKey, Routed, Scope, TrackedConnection,
-    source6,
-};
+use crate::host::{ConnectionTable, ConnectionTuple, Host, RouteKey, Routed, TrackedConnection, source6};
 use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{Hook, RuleId};
 use crate::question::Question;
@@ -172,21 +169,10 @@ impl View<'_> {
             return source6(all, Some(self.out_interface()?), dst).map(IpAddr::V6);
         }
         let next_hop = self.state.route.and_then(|route| route.via).unwrap_or(self.state.dst);
-        let Some(all) = self.host.interface_addresses() else {
+        if self.host.interface_addresses().is_none() {
             return self.host.only_node_address(self.state.dst);
-        };
-        let out = self.out_interface()?;
-        let usable = |own: &&InterfaceAddress| {
-            own.scope == Scope::Global
-                && !own.secondary
-                && own.address().is_ipv4() == self.state.dst.is_ipv4()
-        };
-        let of_out = || all.iter().filter(usable).filter(|own| own.interface == out);
-        of_out()
-            .find(|own| own.subnet_contains(next_hop))
-            .or_else(|| of_out().next())
-            .or_else(|| all.iter().find(usable))
-            .map(InterfaceAddress::address)
+        }
+        self.host.address_toward(self.out_interface()?, next_hop)
     }
 }
 
