@@ -439,7 +439,7 @@ impl Program {
 
     /// The first of some rules that is not known to turn a packet away by its conditions, or the one behind
     /// them, and what was looked at; `draws` of the first one's came out so before that it may match.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn judge(
         &self,
         rules: Range<RuleId>,

@@ -57,9 +57,7 @@ impl Way<'_> {
         loop {
             // The two ways to come to the next rule: the second is the reference.
             let (rule, judged, looks) = match self.index {
-                Some(_) if chain.is_short() => {
-                    self.program.judge(place.rule..chain.stop, self.packet_of(state), state, place.draws)
-                }
+                Some(_) if chain.is_short() => self.look_at_conditions(chain.stop, state, place),
                 Some(index) => self.look(chain, index.chain(place.chain), state, *place, &mut ahead),
                 None => self.look_at_each(chain, state, *place),
             };
@@ -82,7 +80,13 @@ impl Way<'_> {
         }
     }
 
-    /// The next rule that is not known to turn the packet away, by the index and by conditions.
+    /// The next rule that is not known to turn the packet away, by conditions alone.
+    #[inline(never)]
+    fn look_at_conditions(&self, stop: RuleId, state: &State, place: &InChain) -> (RuleId, Judged, Looks) {
+        self.program.judge(place.rule..stop, self.packet_of(state), state, place.draws)
+    }
+
+    /// The same by the index too.
     #[inline(never)]
     fn look(
         &self,
@@ -92,10 +96,10 @@ impl Way<'_> {
         place: InChain,
         ahead: &mut Ahead,
     ) -> (RuleId, Judged, Looks) {
-        let packet = self.packet_of(state);
         let Some(index) = index else {
-            return self.program.judge(place.rule..chain.stop, packet, state, place.draws);
+            return self.look_at_conditions(chain.stop, state, &place);
         };
+        let packet = self.packet_of(state);
         let (mut rule, mut draws) = (place.rule, place.draws);
         loop {
             let next = index.next(rule, packet, state, ahead).min(chain.stop);

@@ -11,7 +11,11 @@ use crate::state::{At, Decider, Interface, State};
 
 /// The ways through such tables that were walked before.
 #[derive(Debug, Default)]
-pub(crate) struct Passages(Vec<Passage>);
+pub(crate) struct Passages {
+    all: Vec<Passage>,
+    /// The one that was taken last: most often it is taken again.
+    last: usize,
+}
 
 /// Past so many the oldest is forgotten.
 const MOST_PASSAGES: usize = 16;
@@ -58,19 +62,17 @@ impl Way<'_> {
             return self.rules(state, place);
         }
         let of = self.alike(state, Stretch::Table(base));
-        match self.known_passage(&of, state) {
-            Some(known) => {
-                self.repeat(state, known)?;
-                if let Some(chain) = self.program.chain(base) {
-                    self.behind(state, hook, chain.table);
-                }
-                Ok(())
+        if self.finds_passage(&of, state) {
+            self.repeat(state)?;
+            if let Some(chain) = self.program.chain(base) {
+                self.behind(state, hook, chain.table);
             }
-            None => self.record(state, of, |way, state| {
-                let place = way.first_of(hook, base, base)?;
-                way.rules(state, place)
-            }),
+            return Ok(());
         }
+        self.record(state, of, |way, state| {
+            let place = way.first_of(hook, base, base)?;
+            way.rules(state, place)
+        })
     }
 
     /// From INPUT or FORWARD on to behind the last table.
@@ -80,27 +82,25 @@ impl Way<'_> {
             return self.enter(state, hook, TableName::Mangle);
         }
         let of = self.alike(state, Stretch::Onward(hook));
-        match self.known_passage(&of, state) {
-            Some(known) => {
-                self.repeat(state, known)?;
-                // As entering each of the tables leaves it.
-                (state.mark_at_table, state.nat_settled, state.other_backend) = (state.mark, false, None);
-                if let (Hook::Forward, Some(route)) = (hook, state.route) {
-                    state.out = route.out;
-                }
-                state.at = At::Done;
-                Ok(())
+        if self.finds_passage(&of, state) {
+            self.repeat(state)?;
+            // As entering each of the tables leaves it.
+            (state.mark_at_table, state.nat_settled, state.other_backend) = (state.mark, false, None);
+            if let (Hook::Forward, Some(route)) = (hook, state.route) {
+                state.out = route.out;
             }
-            None => self.record(state, of, |way, state| {
-                loop {
-                    match state.at {
-                        At::Table(hook, table) => way.enter(state, hook, table)?,
-                        At::Rule(place) => way.rules(state, place)?,
-                        _ => return Ok(()),
-                    }
-                }
-            }),
+            state.at = At::Done;
+            return self.leave(state);
         }
+        self.record(state, of, |way, state| {
+            loop {
+                match state.at {
+                    At::Table(hook, table) => way.enter(state, hook, table)?,
+                    At::Rule(place) => way.rules(state, place)?,
+                    _ => return Ok(()),
+                }
+            }
+        })
     }
 
     /// Whether a packet is not to go as another one went: a condition tells less of a fragment, and of
@@ -123,20 +123,27 @@ impl Way<'_> {
         }
     }
 
-    fn known_passage(&self, of: &Alike, state: &State) -> Option<usize> {
-        let mut known = self.passages.0.iter().enumerate().rev();
-        let (place, _) = known.find(|(_, known)| {
+    /// Whether there is a passage of packets like this one, which is the last taken then.
+    fn finds_passage(&mut self, of: &Alike, state: &State) -> bool {
+        let fits = |known: &Passage| {
             known.of == *of && known.interfaces.is_none_or(|known| known == Self::interfaces(state))
-        })?;
-        Some(place)
+        };
+        let Passages { all, last } = &mut self.passages;
+        if all.get(*last).is_some_and(fits) {
+            return true;
+        }
+        let found = all.iter().position(fits);
+        *last = found.unwrap_or(*last);
+        found.is_some()
     }
 
     fn interfaces(state: &State) -> Interfaces {
         (state.in_interface, state.out, state.route.map_or(Interface::None, |route| route.out))
     }
 
-    fn repeat(&mut self, state: &mut State, known: usize) -> Move {
-        let Some(known) = self.passages.0.get(known) else { return Ok(()) };
+    /// Takes the last passage again.
+    fn repeat(&mut self, state: &mut State) -> Move {
+        let Some(known) = self.passages.all.get(self.passages.last) else { return Ok(()) };
         let mark = state.mark;
         let steps = known.steps.iter().map(|&kind| PathStep { kind, mark });
         state.path = self.path.extend(state.path, steps);
@@ -164,10 +171,10 @@ impl Way<'_> {
         if moved.is_ok() && looks != Looks::Everything && state.missing == missing {
             let mut steps: Vec<PathKind> = self.path.since(state.path, path).map(|step| step.kind).collect();
             steps.reverse();
-            if self.passages.0.len() == MOST_PASSAGES {
-                self.passages.0.remove(0);
+            if self.passages.all.len() == MOST_PASSAGES {
+                self.passages.all.remove(0);
             }
-            self.passages.0.push(Passage {
+            self.passages.all.push(Passage {
                 of,
                 interfaces: (looks == Looks::Interfaces).then_some(interfaces),
                 steps,

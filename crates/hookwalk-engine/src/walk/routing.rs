@@ -41,7 +41,7 @@ impl Way<'_> {
             _ => InterfaceName::LOOPBACK,
         };
         if self.is_forwarded_as_before(state, in_interface) {
-            return Ok(());
+            return self.onward(state, Hook::Forward);
         }
         if in_interface != InterfaceName::LOOPBACK
             && let Some(reason) = self.refused_source(state, in_interface)?

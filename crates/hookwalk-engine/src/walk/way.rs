@@ -460,7 +460,7 @@ impl Way<'_> {
         State { facts: self.facts.assume(state.facts, question, is), ..*state }
     }
 
-    fn leave(&self, state: &mut State) -> Move {
+    pub(super) fn leave(&self, state: &mut State) -> Move {
         if !state.looped_back {
             self.avoid_taken(state)?;
         }
