@@ -34,15 +34,15 @@ impl<T: Copy> Lists<T> {
 
     /// The list with more elements, which come in its order.
     pub(crate) fn extend(&mut self, list: List, elements: impl Iterator<Item = T>) -> List {
-        let mut at = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let mut last = list;
+        let mut count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let mut newest = list;
         self.nodes.extend(elements.map(|element| {
-            let node = (element, last);
-            at = at.saturating_add(1);
-            last = List(NonZeroU32::new(at));
+            let node = (element, newest);
+            count = count.saturating_add(1);
+            newest = List(NonZeroU32::new(count));
             node
         }));
-        last
+        newest
     }
 
     pub(crate) fn clear(&mut self) {
