@@ -7,7 +7,20 @@ use hookwalk_parser::types::{Family, MacAddress, Protocol, TcpFlags};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InterfaceName {
     bytes: [u8; InterfaceName::MAX],
-    len: u8,
+    len: Length,
+}
+
+/// How long a name is: a type with room for what is no name, so that it takes no more memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[rustfmt::skip]
+enum Length { L1 = 1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13, L14, L15 }
+
+impl Length {
+    #[rustfmt::skip]
+    const ALL: [Length; InterfaceName::MAX] = {
+        use Length::{L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13, L14, L15};
+        [L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13, L14, L15]
+    };
 }
 
 impl InterfaceName {
@@ -18,24 +31,22 @@ impl InterfaceName {
     pub const LOOPBACK: InterfaceName = {
         let mut bytes = [0; Self::MAX];
         [bytes[0], bytes[1]] = *b"lo";
-        InterfaceName { bytes, len: 2 }
+        InterfaceName { bytes, len: Length::L2 }
     };
 
     /// A name; none when it is empty or too long.
     pub fn new(name: &[u8]) -> Option<Self> {
-        if name.is_empty() || name.len() > Self::MAX {
-            return None;
-        }
+        let len = *Length::ALL.get(name.len().checked_sub(1)?)?;
         let mut bytes = [0; Self::MAX];
         for (to, from) in bytes.iter_mut().zip(name) {
             *to = *from;
         }
-        Some(InterfaceName { bytes, len: u8::try_from(name.len()).ok()? })
+        Some(InterfaceName { bytes, len })
     }
 
     /// The bytes of the name.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        self.bytes.get(..self.len as usize).unwrap_or_default()
     }
 }
 

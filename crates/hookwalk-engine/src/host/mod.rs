@@ -154,8 +154,13 @@ impl Host {
             let kind = interfaces.address_type(address);
             return Some(kind).filter(|kind| !self.addresses_lack || *kind != AddressType::Unicast);
         }
-        self.node_addresses.as_ref()?;
-        Some(if self.is_node_address.contains(&address) { AddressType::Local } else { AddressType::Unicast })
+        let own = self.node_addresses.as_ref()?;
+        // A few are compared as fast as one is hashed.
+        let is_own = match own.as_slice() {
+            few @ ([] | [_] | [_, _]) => few.contains(&address),
+            _ => self.is_node_address.contains(&address),
+        };
+        Some(if is_own { AddressType::Local } else { AddressType::Unicast })
     }
 
     /// The node's own addresses, as far as they are told, 127.0.0.0/8 and `::1` aside.

@@ -56,7 +56,12 @@ impl<T: Copy> Lists<T> {
 
     /// The elements, newest first.
     pub(crate) fn iter(&self, list: List) -> impl Iterator<Item = T> {
-        self.since(list, List::EMPTY)
+        let mut rest = list;
+        std::iter::from_fn(move || {
+            let (element, before) = self.pop(rest)?;
+            rest = before;
+            Some(element)
+        })
     }
 
     /// The elements that a list has and one that it grew from has not, newest first.

@@ -12,6 +12,7 @@ mod recent;
 mod view;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use hookwalk_parser::types::PortRange;
 
@@ -176,7 +177,21 @@ pub(crate) struct PacketId(pub(crate) u32);
 
 /// The index of a connection of the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ConnectionId(pub(crate) u32);
+pub(crate) struct ConnectionId(NonZeroU32);
+
+impl ConnectionId {
+    pub(crate) fn of(index: usize) -> ConnectionId {
+        let id = u32::try_from(index).ok().and_then(|index| NonZeroU32::MIN.checked_add(index));
+        ConnectionId(id.unwrap_or(NonZeroU32::MAX))
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+/// Past 256 bytes the C library copies in a loop, which takes half as long again.
+const _: () = assert!(size_of::<State>() <= 256);
 
 impl State {
     /// Whether it belongs to a connection, by what conntrack knows at this point.

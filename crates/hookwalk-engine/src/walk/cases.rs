@@ -60,9 +60,9 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree, limits: Limits) -> Option<Vec<Ca
                 let (yes, no) = (take(yes), take(no));
                 join(way, yes, no, &mut left)?
             }
-            Node::Choose(ways) => {
+            &Node::Choose { first, last } => {
                 let mut rest = Vec::new();
-                for &node in ways.iter().rev() {
+                for node in last..=first {
                     rest = join(way, take(Some(node)), rest, &mut left)?;
                 }
                 rest

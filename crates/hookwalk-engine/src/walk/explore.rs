@@ -27,7 +27,7 @@ pub(super) type NodeId = usize;
 /// The index of an end.
 pub(super) type EndId = usize;
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Node {
     /// Not followed yet.
     Open,
@@ -37,8 +37,11 @@ pub(super) enum Node {
         yes: Option<NodeId>,
         no: Option<NodeId>,
     },
-    /// A hash picks one of several.
-    Choose(Vec<NodeId>),
+    /// A hash picks one of several: the first is the last node of them.
+    Choose {
+        first: NodeId,
+        last: NodeId,
+    },
     Ask {
         question: QuestionId,
         asked_by: Option<RuleId>,
@@ -123,12 +126,13 @@ impl Tree {
                 }
                 Turn::Choose(ways) => {
                     self.states.pop();
+                    let last = self.nodes.len();
                     // The first is followed first, and so waits last.
-                    let waiting = ways.into_iter().rev();
-                    let mut ways: Vec<NodeId> =
-                        waiting.map(|(share, state)| self.wait(&state, probability.share(share))).collect();
-                    ways.reverse();
-                    self.set(at, Node::Choose(ways));
+                    for (share, state) in ways.into_iter().rev() {
+                        self.wait(&state, probability.share(share));
+                    }
+                    // A hash has one way at least.
+                    self.set(at, Node::Choose { first: self.nodes.len().saturating_sub(1), last });
                     return true;
                 }
                 Turn::Ask { question, asked_by } => {

@@ -63,7 +63,7 @@ impl Way<'_> {
                 entry: None,
             },
         };
-        let connection_id = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
+        let connection_id = ConnectionId::of(self.connections.len());
         self.connections.push(connection);
         // What the answer leaves on the connection has to be known for what follows it.
         if kind == PacketState::Established && self.program.marks_connections && !state.src_unknown {
@@ -207,7 +207,7 @@ impl Way<'_> {
     /// What nat does with a packet whose connection has its mapping
     /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_packet`).
     pub(super) fn map(&mut self, state: &mut State, id: ConnectionId, hook: Hook) -> Move {
-        let Some(connection) = self.connections.get(id.0 as usize).copied() else { return Ok(()) };
+        let Some(connection) = self.connections.get(id.index()).copied() else { return Ok(()) };
         if hook == Hook::Postrouting && self.is_given_up(state, &connection)? {
             let reason = "its connection was masqueraded for another interface".to_owned();
             return Err(Turn::End(End::lost(Verdict::Dropped, Place::Hook(hook), Some(reason))));

@@ -10,7 +10,7 @@ use crate::outcome::{Place, Verdict};
 use crate::packet::InterfaceName;
 use crate::program::{Hook, TableName};
 use crate::question::Question;
-use crate::state::{At, Chosen, Granted, Interface, List, State};
+use crate::state::{At, Chosen, Granted, Interface, List, PacketId, State};
 
 /// `ff02::1`
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -27,8 +27,10 @@ enum NextHopError {
 /// the destination then, nor does whether packets are forwarded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LetPass {
-    src: IpAddr,
-    in_interface: InterfaceName,
+    src: Ipv4Addr,
+    /// With whether it came in again by lo, this tells the interface.
+    packet: PacketId,
+    looped_back: bool,
     facts: List,
 }
 
@@ -98,12 +100,12 @@ impl Way<'_> {
         state.ttl -= 1;
         (state.route, state.out) = (Some(chosen), chosen.out);
         state.at = At::Table(Hook::Forward, TableName::Mangle);
-        let by_address_alone = self.host.sysctls.reverse_path(in_interface) == ReversePath::Off;
-        self.let_pass = (by_address_alone && state.dst.is_ipv4()).then_some(LetPass {
-            src: state.src,
-            in_interface,
-            facts: state.facts,
-        });
+        if let IpAddr::V4(src) = state.src
+            && self.host.sysctls.reverse_path(in_interface) == ReversePath::Off
+        {
+            let &mut State { packet, looped_back, facts, .. } = state;
+            self.let_pass = Some(LetPass { src, packet, looped_back, facts });
+        }
         Ok(())
     }
 
@@ -112,11 +114,12 @@ impl Way<'_> {
     #[inline]
     fn is_forwarded_as_before(&mut self, state: &mut State, in_interface: InterfaceName) -> bool {
         let same = |known: &LetPass| {
-            known.src == state.src && known.in_interface == in_interface && known.facts == state.facts
+            state.src == IpAddr::V4(known.src)
+                && (known.packet, known.looped_back, known.facts)
+                    == (state.packet, state.looped_back, state.facts)
         };
         if !self.let_pass.as_ref().is_some_and(same)
             || state.ttl <= 1
-            || !state.dst.is_ipv4()
             || self.host.address_type(state.dst) != Some(AddressType::Unicast)
         {
             return false;

@@ -231,7 +231,7 @@ impl Way<'_> {
             self.connections.push(connection);
             self.connections.len() - 1
         });
-        let connection = ConnectionId(u32::try_from(at).unwrap_or(u32::MAX));
+        let connection = ConnectionId::of(at);
         Some(State { connection: Some(connection), tracking, dnat, snat, connmark, ..*state })
     }
 }

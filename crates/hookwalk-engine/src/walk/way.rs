@@ -301,7 +301,7 @@ impl Way<'_> {
     }
 
     pub(super) fn connection_of(&self, state: &State) -> Option<&Connection> {
-        self.connections.get(state.connection?.0 as usize)
+        self.connections.get(state.connection?.index())
     }
 
     /// Walks a state on to the next end or fork.
