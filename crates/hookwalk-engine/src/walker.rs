@@ -9,7 +9,7 @@ use crate::packet::{InterfaceName, Packet};
 use crate::probability::Probability;
 use crate::program::RuleId;
 use crate::state::Interface;
-use crate::walk::{Ended, Explored, PathStep, Way};
+use crate::walk::{EndedRef, Explored, PathStep, Way};
 
 /// Walks many packets: it keeps its memory from one to the next, and gives rules names only when asked.
 ///
@@ -103,7 +103,7 @@ impl CompactWalk<'_> {
     /// that there is then, in the same order. Else none, and [`to_walk`](Self::to_walk) has the cases.
     pub fn certain(&self) -> Option<impl ExactSizeIterator<Item = CompactOutcome<'_>>> {
         let way = &self.explored.way;
-        Some(self.explored.certain()?.iter().map(move |ended| CompactOutcome { way, ended }))
+        Some(self.explored.certain()?.map(move |ended| CompactOutcome { way, ended }))
     }
 
     /// The packet walked.
@@ -132,13 +132,13 @@ impl std::fmt::Debug for CompactWalk<'_> {
 #[derive(Clone, Copy)]
 pub struct CompactOutcome<'w> {
     way: &'w Way<'w>,
-    ended: &'w Ended,
+    ended: EndedRef<'w>,
 }
 
 impl<'w> CompactOutcome<'w> {
     /// How likely it is.
     pub const fn probability(&self) -> &'w Probability {
-        &self.ended.probability
+        self.ended.probability
     }
 
     /// Where the packet ends; unknown also where the dump lacks what the way has come through.
@@ -193,7 +193,7 @@ impl<'w> CompactOutcome<'w> {
 
     /// The interface it came by; none when a local process sent it.
     pub fn in_interface(&self) -> Option<InterfaceName> {
-        self.way.packet_of(&self.ended.state).in_interface
+        self.way.packet_of(self.ended.state).in_interface
     }
 
     /// The interface it leaves by, where that is known; also that of a packet for this node.
@@ -244,7 +244,7 @@ impl<'w> CompactOutcome<'w> {
     pub fn is_told(&self) -> bool {
         self.ended.state.missing.is_empty()
             && self.ended.end.reason.is_none()
-            && self.way.connection_line(&self.ended.state).is_none()
+            && self.way.connection_line(self.ended.state).is_none()
     }
 
     /// The rule or policy that ended it; delivered, the last accepting one of table filter.

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use super::Limits;
-use super::explore::{EndId, Ended, Node, NodeId, Tree};
+use super::explore::{EndId, EndedRef, Node, NodeId, Tree};
 use super::way::{PathStep, Way};
 use crate::program::RuleId;
 use crate::state::QuestionId;
@@ -92,7 +92,7 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree, limits: Limits) -> Option<Vec<Ca
 
 /// The one case of a tree in which nothing was asked.
 pub(super) fn certain(tree: &Tree) -> Vec<CaseNodes> {
-    let leaves = (0..tree.ends.len()).rev().map(Leaf::of).collect();
+    let leaves = (0..tree.count()).rev().map(Leaf::of).collect();
     vec![CaseNodes { leaves, ..CaseNodes::default() }]
 }
 
@@ -210,8 +210,8 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>, left: &mut usize
 /// Whether the answer to a question makes no difference to verdict, rewrite or mark.
 fn are_alike(tree: &Tree, yes: &[CaseNodes], no: &[CaseNodes]) -> bool {
     let same_leaf = |a: &Leaf, b: &Leaf| {
-        let end = |leaf: &Leaf| leaf.ends.front().and_then(|end| tree.ends.get(*end));
-        a.assume == b.assume && end(a).zip(end(b)).is_some_and(|(a, b)| same_result(a, b))
+        let end = |leaf: &Leaf| leaf.ends.front().and_then(|end| tree.end(*end));
+        a.assume == b.assume && end(a).zip(end(b)).is_some_and(|(a, b)| same_result(&a, &b))
     };
     let same_case = |a: &CaseNodes, b: &CaseNodes| {
         a.assume == b.assume
@@ -222,11 +222,11 @@ fn are_alike(tree: &Tree, yes: &[CaseNodes], no: &[CaseNodes]) -> bool {
 }
 
 /// Whether two ends differ in nothing but the rules on the way.
-fn same_result(a: &Ended, b: &Ended) -> bool {
+fn same_result(a: &EndedRef<'_>, b: &EndedRef<'_>) -> bool {
     if a.probability != b.probability {
         return false;
     }
-    let (Ended { state: a, end: a_end, .. }, Ended { state: b, end: b_end, .. }) = (a, b);
+    let (EndedRef { state: a, end: a_end, .. }, EndedRef { state: b, end: b_end, .. }) = (a, b);
     // Where the dump lacks something the verdict is unknown, and how the way would have gone on is idle.
     let both_lack = !a.missing.is_empty() && !b.missing.is_empty();
     let same_end = a_end.verdict == b_end.verdict
@@ -245,7 +245,7 @@ fn same_result(a: &Ended, b: &Ended) -> bool {
 
 /// What every way that led to the same end met, in order, and the rules that only some of them met.
 pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec<PathStep>, Vec<RuleId>) {
-    let state_of = |end: EndId| tree.ends.get(end).map(|ended| &ended.state);
+    let state_of = |end: EndId| tree.end(end).map(|ended| ended.state);
     let path_of = |end: EndId| state_of(end).map(|state| way.path.to_vec(state.path)).unwrap_or_default();
     let mut ends = leaf.ends.iter().copied();
     let mut certain = ends.next().map(path_of).unwrap_or_default();

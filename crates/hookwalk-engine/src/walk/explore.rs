@@ -13,9 +13,9 @@ use crate::state::{At, State};
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     /// In the order they were come to, which is that of outcomes.
-    pub(super) ends: Vec<Ended>,
+    ends: Vec<Reached>,
     pending: Vec<Pending>,
-    /// The states of those pending, and behind them the one that is followed.
+    /// Every state: each stays where it is, from the fork that it came from to its end.
     states: Vec<State>,
     /// Whether a question was asked.
     pub(super) asks: bool,
@@ -23,6 +23,9 @@ pub(super) struct Tree {
 
 /// The index of a node.
 pub(super) type NodeId = usize;
+
+/// The index of a state.
+type StateId = usize;
 
 /// The index of an end.
 pub(super) type EndId = usize;
@@ -60,10 +63,33 @@ pub(crate) struct Ended {
     pub(crate) probability: Probability,
 }
 
+/// The same where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndedRef<'t> {
+    pub(crate) state: &'t State,
+    pub(crate) end: &'t End,
+    pub(crate) probability: &'t Probability,
+}
+
+impl Ended {
+    pub(super) const fn as_ref(&self) -> EndedRef<'_> {
+        EndedRef { state: &self.state, end: &self.end, probability: &self.probability }
+    }
+}
+
+/// The end of a state of the tree.
+#[derive(Debug)]
+struct Reached {
+    state: StateId,
+    end: End,
+    probability: Probability,
+}
+
 /// A state that is still to be followed, from its node on.
 #[derive(Debug)]
 struct Pending {
     node: NodeId,
+    state: StateId,
     probability: Probability,
 }
 
@@ -88,14 +114,36 @@ impl Tree {
         self.asks = false;
     }
 
-    /// Follows the last state to its end. Of a fork it goes the first way, and the others wait before it.
+    /// How many ends there are.
+    pub(super) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// An end.
+    pub(super) fn end(&self, end: EndId) -> Option<EndedRef<'_>> {
+        let Reached { state, end, probability } = self.ends.get(end)?;
+        Some(EndedRef { state: self.states.get(*state)?, end, probability })
+    }
+
+    /// All ends, in order.
+    pub(super) fn all(&self) -> Option<impl ExactSizeIterator<Item = EndedRef<'_>>> {
+        let first = self.states.first()?;
+        Some(self.ends.iter().map(move |Reached { state, end, probability }| EndedRef {
+            // Each has its own; the first is there in any case.
+            state: self.states.get(*state).unwrap_or(first),
+            end,
+            probability,
+        }))
+    }
+
+    /// Follows a state to its end. Of a fork it goes the first way, and the others wait.
     fn follow(&mut self, way: &mut Way<'_>, from: Pending, limits: Limits) -> bool {
-        let Pending { node: mut at, mut probability } = from;
+        let Pending { node: mut at, state: id, mut probability } = from;
         loop {
             if self.nodes.len() > limits.states {
                 return false;
             }
-            let Some(state) = self.states.last_mut() else { return true };
+            let Some(state) = self.states.get_mut(id) else { return true };
             match way.advance(state) {
                 Turn::End(mut end) => {
                     if way.later.is_some() {
@@ -109,23 +157,24 @@ impl Tree {
                         }
                     }
                     self.set(at, Node::End(self.ends.len()));
-                    self.ends.extend(self.states.pop().map(|state| Ended { state, end, probability }));
+                    self.ends.push(Reached { state: id, end, probability });
                     return true;
                 }
                 Turn::Draw { numerator, yes, no } => {
                     let (may, may_not) = (numerator > 0, numerator < StatisticProbability::DENOMINATOR);
-                    state.at = At::Rule(if may_not { no } else { yes });
-                    let no = may_not.then(|| self.pend(probability.draw_complement(numerator)));
+                    let no = may_not.then(|| {
+                        let other = self.fork(id, At::Rule(no));
+                        self.pend(other, probability.draw_complement(numerator))
+                    });
+                    if let Some(state) = self.states.get_mut(id) {
+                        state.at = At::Rule(yes);
+                    }
                     let next = may.then(|| self.open());
                     self.set(at, Node::Draw { yes: next, no });
                     let Some(next) = next else { return true };
-                    if may_not {
-                        self.fork(At::Rule(yes));
-                    }
                     (at, probability) = (next, probability.draw(numerator));
                 }
                 Turn::Choose(ways) => {
-                    self.states.pop();
                     let last = self.nodes.len();
                     // The first is followed first, and so waits last.
                     for (share, state) in ways.into_iter().rev() {
@@ -137,13 +186,12 @@ impl Tree {
                 }
                 Turn::Ask { question, asked_by } => {
                     self.asks = true;
-                    let before = *state;
-                    *state = way.assuming(&before, question, false);
-                    let no = self.pend(probability.clone());
+                    let no = way.assuming(state, question, false);
+                    *state = way.assuming(state, question, true);
+                    let no = self.wait(&no, probability.clone());
                     let yes = self.open();
                     let below_draw = probability.draws() > 0;
                     self.set(at, Node::Ask { question, asked_by, below_draw, yes, no });
-                    self.states.push(way.assuming(&before, question, true));
                     at = yes;
                 }
                 Turn::Exhausted | Turn::Call { .. } | Turn::Returned => return false,
@@ -156,26 +204,26 @@ impl Tree {
         self.nodes.len() - 1
     }
 
-    /// A state that waits behind all others.
     fn wait(&mut self, state: &State, probability: Probability) -> NodeId {
+        let id = self.states.len();
         self.states.extend_from_slice(std::slice::from_ref(state));
-        self.pend(probability)
+        self.pend(id, probability)
     }
 
-    /// The last state waits.
-    fn pend(&mut self, probability: Probability) -> NodeId {
+    fn pend(&mut self, state: StateId, probability: Probability) -> NodeId {
         let node = self.open();
-        self.pending.push(Pending { node, probability });
+        self.pending.push(Pending { node, state, probability });
         node
     }
 
-    /// The last state again, at another place.
-    fn fork(&mut self, at: At) {
-        let last = self.states.len().saturating_sub(1);
-        self.states.extend_from_within(last..);
-        if let Some(state) = self.states.last_mut() {
+    /// A state again, at another place. What was just written is slow to copy, so that is written behind.
+    fn fork(&mut self, id: StateId, at: At) -> StateId {
+        let other = self.states.len();
+        self.states.extend_from_within(id..=id);
+        if let Some(state) = self.states.get_mut(other) {
             state.at = at;
         }
+        other
     }
 
     fn set(&mut self, at: NodeId, node: Node) {

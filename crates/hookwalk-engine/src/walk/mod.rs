@@ -21,8 +21,8 @@ mod way;
 
 pub(crate) use after::{After, Tracked};
 use cases::CaseNodes;
-pub(crate) use explore::Ended;
-use explore::Tree;
+pub(crate) use explore::EndedRef;
+use explore::{Ended, Tree};
 use merged::World;
 pub(crate) use way::{PathStep, Way};
 
@@ -145,8 +145,8 @@ impl<'e> Explored<'e> {
     }
 
     /// The ends with their probabilities, where nothing was asked and nothing merged.
-    pub(crate) fn certain(&self) -> Option<&[Ended]> {
-        matches!(self.found, Found::Certain).then_some(&self.tree.ends)
+    pub(crate) fn certain(&self) -> Option<impl ExactSizeIterator<Item = EndedRef<'_>>> {
+        matches!(self.found, Found::Certain).then(|| self.tree.all())?
     }
 
     pub(crate) fn report(&self) -> Walk {
@@ -162,13 +162,13 @@ impl<'e> Explored<'e> {
         let way = &self.way;
         match &self.found {
             Found::Certain => {
-                let Ended { state, end, .. } = self.tree.ends.get(outcome)?;
+                let EndedRef { state, end, .. } = self.tree.end(outcome)?;
                 Some(way.after(state, end, std::iter::empty()))
             }
             Found::Cases(cases) => {
                 let case = cases.first()?;
                 let leaf = case.leaves.iter().rev().nth(outcome)?;
-                let Ended { state, end, .. } = self.tree.ends.get(*leaf.ends.front()?)?;
+                let EndedRef { state, end, .. } = self.tree.end(*leaf.ends.front()?)?;
                 Some(way.after(state, end, case.assume.iter().rev().chain(leaf.assume.iter().rev())))
             }
             Found::Merged(worlds) => {

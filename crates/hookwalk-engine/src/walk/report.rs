@@ -3,7 +3,7 @@
 use hookwalk_parser::types::Text;
 
 use super::cases::{Answered, CaseNodes, Leaf, certain_and_maybe};
-use super::explore::{Ended, Tree};
+use super::explore::{EndedRef, Tree};
 use super::merged::World;
 use super::way::{Missing, PathKind, PathStep, Way};
 use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk, WalkStep};
@@ -27,7 +27,7 @@ pub(super) fn merged_walk(way: &Way<'_>, worlds: &[World]) -> Walk {
     let case = |world: &World| {
         let told = world.ends.iter().fold(Probability::ZERO, |sum, ended| sum.plus(&ended.probability));
         let outcomes =
-            world.ends.iter().map(|ended| Outcome { matched_rules: None, ..way.outcome_at(ended) });
+            world.ends.iter().map(|ended| Outcome { matched_rules: None, ..way.outcome_at(ended.as_ref()) });
         Case {
             assume: way.assumptions(world.assume.iter()),
             outcomes: outcomes.collect(),
@@ -51,14 +51,14 @@ impl Way<'_> {
     }
 
     fn outcome(&self, tree: &Tree, leaf: &Leaf) -> Option<Outcome> {
-        let mut ends = leaf.ends.iter().filter_map(|end| tree.ends.get(*end));
+        let mut ends = leaf.ends.iter().filter_map(|end| tree.end(*end));
         let ended = ends.next()?;
         let alike = || ends.clone();
         let (certain, maybe) = certain_and_maybe(self, tree, leaf);
         let decided_alike = alike().all(|other| other.end.decided_by == ended.end.decided_by);
         let mut outcome = self.outcome_at(ended);
         for other in alike() {
-            outcome.not_in_dump.extend(self.not_in_dump(&other.state));
+            outcome.not_in_dump.extend(self.not_in_dump(other.state));
         }
         outcome.not_in_dump = in_order_once(outcome.not_in_dump);
         Some(Outcome {
@@ -78,8 +78,8 @@ impl Way<'_> {
     }
 
     /// What a state at its end tells, apart from the rules on its way.
-    fn outcome_at(&self, ended: &Ended) -> Outcome {
-        let Ended { state, end, probability } = ended;
+    fn outcome_at(&self, ended: EndedRef<'_>) -> Outcome {
+        let EndedRef { state, end, probability } = ended;
         let not_in_dump = self.not_in_dump(state);
         let verdict = if not_in_dump.is_empty() { end.verdict } else { Verdict::Unknown };
         Outcome {
