@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use hookwalk::parse;
+use hookwalk::report::WalkWriter;
 use hookwalk_benches::shapes::SHAPES;
 use hookwalk_benches::{engine, kube_dump, packet, summed};
 
@@ -54,5 +55,20 @@ fn by_size(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, by_service, by_size);
+/// Walks written as `trace --packets --json` does.
+fn as_json(c: &mut Criterion) {
+    const SERVICES: usize = 5_000;
+    let engine = engine(parse(kube_dump(SERVICES, 5)));
+    let (mut writer, mut out, mut next) = (WalkWriter::new(&engine), Vec::new(), 0);
+    c.bench_function("walk-as-json", |b| {
+        b.iter(|| {
+            next = (next + 7) % SERVICES;
+            out.clear();
+            writer.write(&packet(next), None, &mut out).unwrap();
+            black_box(out.len())
+        });
+    });
+}
+
+criterion_group!(benches, by_service, as_json, by_size);
 criterion_main!(benches);
