@@ -10,6 +10,8 @@ pub(crate) struct Facts {
     questions: Vec<Question>,
     ids: FxHashMap<Question, QuestionId>,
     assumed: Lists<Assumed>,
+    /// Answers that were added before: ways that have come to the same are equal.
+    added: FxHashMap<(List, QuestionId, bool), List>,
     numbers: NumberSets,
 }
 
@@ -30,6 +32,7 @@ impl Facts {
         self.questions.clear();
         self.ids.clear();
         self.assumed.clear();
+        self.added.clear();
         self.numbers.clear();
     }
 
@@ -49,6 +52,9 @@ impl Facts {
 
     /// The answers of a way with one more.
     pub(crate) fn assume(&mut self, known: List, id: QuestionId, is: bool) -> List {
+        if let Some(same) = self.added.get(&(known, id, is)) {
+            return *same;
+        }
         let left = match self.questions.get(id.0 as usize) {
             Some(Question::Number { field, wanted }) => {
                 let field = *field;
@@ -67,7 +73,9 @@ impl Facts {
             }
             _ => None,
         };
-        self.assumed.push(known, Assumed { id, is, left })
+        let more = self.assumed.push(known, Assumed { id, is, left });
+        self.added.insert((known, id, is), more);
+        more
     }
 
     /// What a number can be by the answers of a way; none where they say nothing of it.

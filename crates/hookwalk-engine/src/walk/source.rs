@@ -39,7 +39,7 @@ impl Way<'_> {
     /// `ip_mc_validate_source`). IPv6 asks less.
     pub(super) fn refused_source(
         &mut self,
-        state: &State,
+        state: &mut State,
         interface: InterfaceName,
     ) -> Result<Option<&'static str>, Turn> {
         let (IpAddr::V4(src), IpAddr::V4(dst)) = (state.src, state.dst) else {
@@ -65,18 +65,30 @@ impl Way<'_> {
         self.refused_way_back(state, interface)
     }
 
-    fn refused_source6(&mut self, state: &State) -> Option<&'static str> {
+    fn refused_source6(&mut self, state: &mut State) -> Option<&'static str> {
         if self.host.address_type(state.src).is_none() {
-            self.granted.insert(Granted::ForeignSource);
+            self.is_from_this_node(state);
         }
         // `::` is forwarded like any other destination.
         None
     }
 
+    /// Whether a rule has asked if the source is this node's (`--src-type LOCAL`), and it is. Else it is taken for
+    /// another host's, and rules behind find that settled.
+    fn is_from_this_node(&mut self, state: &mut State) -> bool {
+        let question = Question::is_of_this_node(state.src);
+        self.facts.settle(&question, state.facts).unwrap_or_else(|| {
+            self.granted.insert(Granted::ForeignSource);
+            let id = self.facts.id(question);
+            state.facts = self.facts.assume(state.facts, id, false);
+            false
+        })
+    }
+
     /// What the way back to the sender says (kernel: `net/ipv4/fib_frontend.c`, `fib_validate_source`).
     fn refused_way_back(
         &mut self,
-        state: &State,
+        state: &mut State,
         interface: InterfaceName,
     ) -> Result<Option<&'static str>, Turn> {
         let sysctls = &self.host.sysctls;
@@ -92,16 +104,10 @@ impl Way<'_> {
             Some(AddressType::Broadcast) if looks_up => {
                 return Ok(Some("the source is a broadcast address"));
             }
-            Some(_) => {}
-            None if accept_local => {}
-            // A rule may have asked whether it is (`--src-type LOCAL`).
-            None => match self.facts.settle(&Question::is_of_this_node(state.src), state.facts) {
-                Some(true) if looks_up || !of_no_interface => {
-                    return Ok(Some("the source is an address of this node"));
-                }
-                Some(_) => {}
-                None => self.granted.insert(Granted::ForeignSource),
-            },
+            None if !accept_local && self.is_from_this_node(state) && (looks_up || !of_no_interface) => {
+                return Ok(Some("the source is an address of this node"));
+            }
+            Some(_) | None => {}
         }
         if filter == ReversePath::Off {
             if !self.host.sysctls.tells_reverse_path(interface) {
@@ -112,12 +118,18 @@ impl Way<'_> {
         let mark = if self.host.sysctls.src_valid_mark(interface) { state.mark } else { 0 };
         let routing = self.host.routing();
         // The way back of what is forwarded begins at the interface it will leave by (`__mkroute_input`).
-        let forth = RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface: interface };
+        let forth = RouteKey {
+            src: state.src,
+            dst: state.dst,
+            mark: state.mark,
+            in_interface: interface,
+            out_interface: None,
+        };
         let in_interface = match routing.is_known().then(|| routing.route(&forth)) {
             Some(Routed::Forward(hop)) => hop.interface.unwrap_or(InterfaceName::LOOPBACK),
             _ => InterfaceName::LOOPBACK,
         };
-        let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface };
+        let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface, out_interface: None };
         let passes = match routing.is_known().then(|| routing.route(&key)) {
             Some(Routed::Forward(_)) if filter == ReversePath::Loose => Some(true),
             Some(Routed::Forward(_)) => {
@@ -127,7 +139,7 @@ impl Way<'_> {
                 told.then_some(by_it)
             }
             Some(Routed::Local) => Some(filter == ReversePath::Loose || self.is_address_of(state, interface)),
-            Some(Routed::Broadcast | Routed::Refused(_)) => Some(false),
+            Some(Routed::Broadcast(_) | Routed::Refused(_)) => Some(false),
             Some(Routed::Unknown) | None => None,
         };
         let passes = match passes {
