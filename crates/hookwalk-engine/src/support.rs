@@ -79,9 +79,11 @@ pub const MATCHES: &[Support] = &[
         .but("labels are told by number there, in rules often by name"),
     context("connlimit", "a session, `--conntrack`")
         .but("a rule counts what it has met itself, which no list of connections tells"),
-    context("connmark", "`connmark`, `--conntrack`"),
-    context("conntrack", "`state`, the walk so far, `--conntrack`")
-        .but("`--ctexpire`, and `--ctstatus` ASSURED and EXPECTED of later packets without an entry"),
+    context("connmark", "`connmark`, `--conntrack`")
+        .but("a mark that table raw sets behind `CT`, which stays there for the next packet"),
+    context("conntrack", "`state`, the walk so far, `--conntrack`").but(
+        "`--ctexpire`, `--ctstatus` EXPECTED of an entry, and ASSURED of UDP, SCTP and DCCP behind an answer",
+    ),
     open("cpu", "which processor takes the packet is chance"),
     packet("dccp", "`sport`, `dport`").but("types and options are no fields of a packet"),
     open("devgroup", "nothing tells the groups of interfaces"),

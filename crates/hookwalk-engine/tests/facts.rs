@@ -1,7 +1,9 @@
 //! Single facts about the kernel, each a small dump and packet: found by asking it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
-use hookwalk_engine::{Engine, Host, Outcome, Packet, Verdict, Walk};
+use hookwalk_engine::{
+    Case, Engine, Host, InterfaceAddress, NextHop, Outcome, Packet, PacketState, Route, Verdict, Walk,
+};
 use hookwalk_parser::types::Protocol;
 
 fn walk(text: &str, packet: &Packet) -> Walk {
@@ -138,4 +140,98 @@ fn connmark_shifts_what_it_copies() {
         filter("")
     );
     assert_eq!(only(&text, &packet()).mark, 0x10);
+}
+
+#[test]
+fn what_another_packet_left_on_a_template_is_asked() {
+    let raw = |rules: &str| {
+        format!("*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CT\n{rules}COMMIT\n{}", filter(""))
+    };
+    let tests = "-A PREROUTING -m connmark --mark 0x7 -j DROP\n";
+    let marks = |mask: &str| format!("-A PREROUTING -j CONNMARK --set-xmark 0x7/{mask}\n");
+    assert_eq!(only(&raw(tests), &packet()).verdict, Verdict::Forwarded);
+    assert_eq!(walk(&raw(&format!("{tests}{}", marks("0xffffffff"))), &packet()).cases.len(), 2);
+    // The mark is known as soon as this packet has set all of it.
+    assert_eq!(only(&raw(&format!("{}{tests}", marks("0xffffffff"))), &packet()).verdict, Verdict::Dropped);
+    assert_eq!(walk(&raw(&format!("{}{tests}", marks("0xff"))), &packet()).cases.len(), 2);
+    let restores = "-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff\n";
+    let outcome = only(&raw(&format!("{}{restores}", marks("0xff"))), &packet());
+    assert_eq!((outcome.verdict, outcome.mark), (Verdict::Forwarded, 0x7));
+    assert_eq!(only(&raw(&format!("{restores}{}", marks("0xff"))), &packet()).verdict, Verdict::Unknown);
+}
+
+#[test]
+fn a_source_taken_for_another_hosts_stays_so() {
+    let text = "*mangle\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n\
+                BEFORE-A POSTROUTING -m addrtype --src-type LOCAL -j DROP\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n";
+    // Nothing tells the node's addresses, only a route.
+    let next_hop = NextHop { via: None, interface: Some("eth1".parse().unwrap()) };
+    let route = Route::new("0.0.0.0".parse().unwrap(), 0, next_hop).unwrap();
+    let walk = |text: String| {
+        let host = Host::default().with_routes(vec![route.clone()]);
+        Engine::new(vec![hookwalk_parser::parse(text)], host).walk(&packet()).unwrap()
+    };
+    let told =
+        |walk: &Walk| walk.defaults.iter().any(|default| default == "source 1.1.1.1 is another host's");
+    let is_asked = |walk: &Walk, times: usize| {
+        let of_source =
+            |case: &Case| case.assume.iter().filter(|known| known.what.contains("1.1.1.1")).count();
+        walk.cases.iter().all(|case| of_source(case) == times)
+    };
+    let taken = walk(text.replace("BEFORE", ""));
+    assert!(told(&taken) && is_asked(&taken, 0), "{taken:#?}");
+    // What a rule has asked before is not taken for granted, and asked only there.
+    let earlier = "-A PREROUTING -m addrtype --src-type LOCAL -j MARK --set-xmark 0x1/0x1\n";
+    let settled = walk(text.replace("BEFORE", earlier));
+    assert!(!told(&settled) && is_asked(&settled, 1), "{settled:#?}");
+}
+
+#[test]
+fn a_connection_is_assured_behind_its_first_answer() {
+    let text = |wanted: &str| {
+        filter(&format!("-A FORWARD -m conntrack --ctstatus {wanted} -j DROP\n"))
+            + "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n"
+    };
+    let cases = |protocol: Protocol, state: PacketState, wanted: &str| {
+        let mut packet = packet();
+        (packet.protocol, packet.state) = (protocol, state);
+        let verdicts = walk(&text(wanted), &packet).cases.into_iter().flat_map(|case| case.outcomes);
+        verdicts.map(|outcome| outcome.verdict).collect::<Vec<_>>()
+    };
+    let (dropped, forwarded) = (vec![Verdict::Dropped], vec![Verdict::Forwarded]);
+    for (protocol, assured) in
+        [(Protocol::TCP, &dropped), (Protocol(47), &dropped), (Protocol(50), &forwarded)]
+    {
+        assert_eq!(cases(protocol, PacketState::Established, "ASSURED"), *assured, "{protocol}");
+        assert_eq!(cases(protocol, PacketState::Established, "EXPECTED"), forwarded, "{protocol}");
+        for state in [PacketState::Second, PacketState::Reply] {
+            assert_eq!(cases(protocol, state, "ASSURED"), forwarded, "{protocol} {state:?}");
+        }
+    }
+    // Of UDP two seconds have to be over since its first packet.
+    assert_eq!(cases(Protocol::UDP, PacketState::Established, "ASSURED").len(), 2);
+    assert_eq!(cases(Protocol::UDP, PacketState::Reply, "ASSURED"), forwarded);
+}
+
+#[test]
+fn a_group_is_sent_to_by_the_interface_of_the_source() {
+    let own = |name: &str, address: &str| {
+        InterfaceAddress::new(name.parse().unwrap(), address.parse().unwrap(), 24).unwrap()
+    };
+    let next_hop = NextHop { via: None, interface: Some("eth0".parse().unwrap()) };
+    let route = Route::new("0.0.0.0".parse().unwrap(), 0, next_hop).unwrap();
+    let host = Host::default()
+        .with_interface_addresses(vec![own("eth0", "10.0.0.1"), own("eth1", "10.1.0.1")])
+        .with_routes(vec![route]);
+    let engine = Engine::new(vec![hookwalk_parser::parse(filter(""))], host);
+    for (src, dst, out) in [
+        ("10.1.0.1", "239.1.1.1", "eth1"),
+        ("10.1.0.1", "255.255.255.255", "eth1"),
+        ("10.0.0.1", "224.0.0.5", "eth0"),
+        ("10.1.0.1", "2.2.2.2", "eth0"),
+    ] {
+        let walk = engine.walk(&Packet::new(src.parse().unwrap(), dst.parse().unwrap())).unwrap();
+        let outcomes: Vec<_> = walk.cases.iter().flat_map(|case| &case.outcomes).collect();
+        assert!(outcomes.iter().all(|outcome| outcome.out_interface == Some(out.parse().unwrap())), "{dst}");
+    }
 }

@@ -66,6 +66,9 @@ fn address_type6(types: AddressTypes, address: Ipv6Addr, limit: Limit, view: &Vi
         return Answer::Yes;
     }
     let address = IpAddr::V6(address);
+    if let Some(kinds) = limited6(address, types, limit, view) {
+        return kinds.into_iter().any(asks).into();
+    }
     let known = view.host.address_type(address);
     let is_local_or_unknown = known.is_none_or(|kind| kind == AddressType::Local);
     match limit {
@@ -86,7 +89,7 @@ fn address_type6(types: AddressTypes, address: Ipv6Addr, limit: Limit, view: &Vi
 fn routed6(address: IpAddr, kind: AddressType, view: &View<'_>) -> Vec<AddressType> {
     let routing = view.host.routing();
     let (src, in_interface) = (RouteKey::nobody(address), InterfaceName::LOOPBACK);
-    let key = RouteKey { src, dst: address, mark: 0, in_interface };
+    let key = RouteKey { src, dst: address, mark: 0, in_interface, out_interface: None };
     if routing.is_known() && matches!(routing.route(&key), Routed::Refused(_)) {
         return vec![AddressType::Unreachable];
     }
@@ -94,6 +97,36 @@ fn routed6(address: IpAddr, kind: AddressType, view: &View<'_>) -> Vec<AddressTy
     let is_anycast = routing.is_anycast(&key);
     let also = [(is_local, AddressType::Local), (is_anycast, AddressType::Anycast)];
     also.into_iter().filter_map(|(is, kind)| is.then_some(kind)).chain([kind]).collect()
+}
+
+/// What the route to an address by one interface says of it, and whether that interface holds it (kernel:
+/// `net/netfilter/xt_addrtype.c`, `match_lookup_rt6`); none where routes or addresses are not told.
+fn limited6(address: IpAddr, types: AddressTypes, limit: Limit, view: &View<'_>) -> Option<Vec<AddressType>> {
+    let Limit::To(Some(interface)) = limit else { return None };
+    let (all, routing) = (view.host.interface_addresses()?, view.host.routing());
+    // Without the table `local` routes tell only of others' addresses.
+    if !routing.tells_local(address) {
+        return None;
+    }
+    let holds = all.iter().any(|own| own.interface == interface && own.address() == address);
+    let key = RouteKey {
+        src: RouteKey::nobody(address),
+        dst: address,
+        mark: 0,
+        in_interface: InterfaceName::LOOPBACK,
+        out_interface: Some(interface),
+    };
+    let is_reachable = match routing.route(&key) {
+        Routed::Unknown => return None,
+        Routed::Refused(_) => false,
+        Routed::Local | Routed::Broadcast(_) | Routed::Forward(_) => true,
+    };
+    if !is_reachable {
+        return Some(vec![AddressType::Unreachable]);
+    }
+    let is_local = holds && types.contains(AddressType::Local);
+    let also = [(is_local, AddressType::Local), (routing.is_anycast(&key), AddressType::Anycast)];
+    Some(also.into_iter().filter_map(|(is, kind)| is.then_some(kind)).collect())
 }
 
 /// With `--limit-iface-*` an address is LOCAL only when that interface holds it

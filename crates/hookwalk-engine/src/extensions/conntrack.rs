@@ -1,7 +1,7 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwalk_parser::extensions::{ConntrackMatch, Direction};
-use hookwalk_parser::types::{ConnState, ConnStates, MaskedAddress, Negatable, PortRange};
+use hookwalk_parser::types::{ConnState, ConnStates, MaskedAddress, Negatable, PortRange, Protocol};
 
 use super::ports;
 use crate::packet::PacketState;
@@ -19,7 +19,7 @@ pub(super) fn is_in(list: ConnStates, state: &State) -> bool {
     let holds = match state.tracking {
         PacketState::Untracked => list.contains(ConnState::Untracked),
         // What `CT` has prepared looks like a new connection (`nf_ct_get`).
-        _ if !state.tracked && state.has_template => list.contains(ConnState::New),
+        _ if state.template().is_some() => list.contains(ConnState::New),
         // In table raw conntrack has not seen the packet yet, which reads as INVALID.
         _ if !state.tracked => list.contains(ConnState::Invalid),
         PacketState::Invalid => list.contains(ConnState::Invalid),
@@ -53,6 +53,9 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
     if !asks_more(m) {
         return by_state;
     }
+    if state.template().is_some() {
+        return by_state.and(|| of_template(m));
+    }
     if !state.has_connection() {
         return Answer::No;
     }
@@ -83,13 +86,50 @@ pub(super) fn test(m: &ConntrackMatch, view: &View<'_>) -> Answer {
         })
 }
 
+/// Whether a connection of the walk is one that a full table does not give up (kernel: `nf_conntrack_proto_*.c`). The
+/// first packet behind an answer makes it one; of UDP only two seconds after the first, and when that was nobody tells.
+fn is_assured(view: &View<'_>) -> Option<bool> {
+    match view.connection_protocol() {
+        _ if view.state.tracking != PacketState::Established => Some(false),
+        Protocol::TCP | GRE => Some(true),
+        Protocol::UDP | Protocol::UDPLITE | Protocol::SCTP | Protocol::DCCP => None,
+        _ => Some(false),
+    }
+}
+
+/// What a target `CT` puts in the connection's place: of no protocol, from nowhere to nowhere, and confirmed.
+fn of_template(m: &ConntrackMatch) -> Answer {
+    let address = |wanted: Option<Negatable<MaskedAddress>>| {
+        wanted.is_none_or(|wanted| {
+            wanted.holds(|net| match net {
+                MaskedAddress::V4 { .. } => net.contains(Ipv4Addr::UNSPECIFIED.into()),
+                MaskedAddress::V6 { .. } => net.contains(Ipv6Addr::UNSPECIFIED.into()),
+            })
+        })
+    };
+    let port =
+        |wanted: Option<Negatable<PortRange>>| wanted.is_none_or(|w| w.holds(|range| range.contains(0)));
+    let addresses = [m.ctorigsrc, m.ctorigdst, m.ctreplsrc, m.ctrepldst];
+    let ports = [m.ctorigsrcport, m.ctorigdstport, m.ctreplsrcport, m.ctrepldstport];
+    let holds = m.ctdir.is_none_or(|dir| dir == Direction::Original)
+        && m.ctproto.is_none_or(|wanted| wanted.holds(|protocol| protocol.0 == 0))
+        && addresses.into_iter().all(address)
+        && ports.into_iter().all(port)
+        && m.ctstatus.is_none_or(|wanted| wanted.holds(|status| status.0 & CONFIRMED != 0))
+        && m.ctexpire.is_none_or(|wanted| wanted.holds(|range| range.first == 0));
+    holds.into()
+}
+
+const GRE: Protocol = Protocol(47);
+
+const EXPECTED: u8 = 1;
+const SEEN_REPLY: u8 = 2;
+const ASSURED: u8 = 4;
+const CONFIRMED: u8 = 8;
+
 /// POSTROUTING confirms a connection, which on its first packet only shows when that loops back; an
 /// answer is seen, and of UDP assured only later.
 fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
-    const EXPECTED: u8 = 1;
-    const SEEN_REPLY: u8 = 2;
-    const ASSURED: u8 = 4;
-    const CONFIRMED: u8 = 8;
     let Some(wanted) = m.ctstatus else { return Answer::Yes };
     let state = view.state;
     let mut bits = 0;
@@ -104,8 +144,12 @@ fn status(m: &ConntrackMatch, view: &View<'_>) -> Answer {
         bits |= if entry.assured { ASSURED } else { 0 };
         bits |= if entry.unreplied { 0 } else { SEEN_REPLY };
         told |= ASSURED;
-    } else if state.connection.is_none() {
-        told |= EXPECTED | ASSURED;
+    } else {
+        // Nobody expected the first packet, or it would not have been NEW.
+        told |= EXPECTED;
+        if let Some(is) = is_assured(view) {
+            (told, bits) = (told | ASSURED, bits | if is { ASSURED } else { 0 });
+        }
     }
     if wanted.value.0 & bits != 0 {
         Answer::Yes.negate(wanted.negated)

@@ -2,17 +2,17 @@ use hookwalk_parser::extensions::{ConntrackZone, CtTarget};
 
 use super::Effect;
 use crate::packet::PacketState;
-use crate::state::State;
+use crate::state::{State, Template, View};
 
 /// kernel: `net/netfilter/xt_CT.c`
-pub(super) fn apply(t: &CtTarget, state: &mut State) -> Effect {
+pub(super) fn apply(t: &CtTarget, state: &mut State, view: &View<'_>) -> Effect {
     if t.notrack {
         return untrack(state);
     }
     if state.is_settled() {
         return Effect::Continue;
     }
-    state.has_template = true;
+    state.template = Some(Template::new(view.marks_templates));
     let zone = t.zone.or(if state.tracking == PacketState::Reply { t.zone_reply } else { t.zone_orig });
     match zone {
         Some(ConntrackZone::Id(zone)) => state.zone = zone,

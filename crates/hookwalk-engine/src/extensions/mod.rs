@@ -165,6 +165,8 @@ pub(crate) fn test(candidate: &Match, view: &View<'_>) -> Answer {
             let seen = u32::try_from(hasher.finish() >> 32).unwrap_or_default();
             ask_as_written(candidate, seen, view)
         }
+        // One takes the packet all the way, whatever changes in it.
+        Match::Cpu(_) => ask_as_written(candidate, 0, view),
         other => ask_as_written(other, view.state.rewrites, view),
     }
 }
@@ -272,9 +274,9 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen:
     match target {
         target if has_no_effect(target) => Effect::Continue,
         Target::Connmark(t) => set_connmark::apply(*t, state),
-        Target::Ct(t) => ct::apply(t, state),
+        Target::Ct(t) => ct::apply(t, state, view),
         Target::Dnat(t) => dnat::apply(t, state, view, chosen),
-        Target::Dnpt(t) => npt::apply(t.from, t.to, &mut state.dst, &mut state.rewrites),
+        Target::Dnpt(t) => npt::apply(t.from, t.to, &mut state.dst, &mut state.rewrites, view),
         Target::Hl(t) => set_hl::apply(t, state),
         Target::Mark(t) => set_mark::apply(*t, state),
         Target::Masquerade(t) => masquerade::apply(*t, state, view),
@@ -293,7 +295,7 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen:
             }
         }
         Target::Snat(t) => snat::apply(t, state, view, chosen),
-        Target::Snpt(t) => npt::apply(t.from, t.to, &mut state.src, &mut state.rewrites),
+        Target::Snpt(t) => npt::apply(t.from, t.to, &mut state.src, &mut state.rewrites, view),
         Target::Synproxy(_) => synproxy::apply(view),
         Target::Dscp(t) => set_dscp::apply(t, state),
         Target::Tos(t) => set_tos::apply(*t, state),

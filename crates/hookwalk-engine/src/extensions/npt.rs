@@ -2,7 +2,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use hookwalk_parser::types::MaskedAddress;
 
-use super::Effect;
+use super::{Effect, reject};
+use crate::state::View;
 
 /// `SNPT` and `DNPT`: another prefix, and one word changed so that the checksum stays
 /// (kernel: `net/ipv6/netfilter/ip6t_NPT.c`; RFC 6296, 3.1 to 3.5). No connection knows of it.
@@ -11,6 +12,7 @@ pub(super) fn apply(
     to: Option<MaskedAddress>,
     address: &mut IpAddr,
     rewrites: &mut u32,
+    view: &View<'_>,
 ) -> Effect {
     let (
         Some(MaskedAddress::V6 { address: from, mask: from_mask }),
@@ -27,7 +29,12 @@ pub(super) fn apply(
             *rewrites += 1;
             Effect::Continue
         }
-        None => Effect::Drop,
+        // The kernel tells the sender that it has a problem with the header.
+        None => match reject::is_told(view.state, view) {
+            Ok(true) => Effect::Answered("no word of the address can take up what the other prefix changes"),
+            Ok(false) => Effect::Drop,
+            Err(question) => Effect::Ask(question),
+        },
     }
 }
 

@@ -14,14 +14,11 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
         Family::V4 => RejectWith::IcmpPortUnreachable,
         Family::V6 => RejectWith::Icmp6PortUnreachable,
     });
-    if view.is_later_fragment() || !view.answer_has_route(with == RejectWith::TcpReset) {
-        return Effect::Drop;
-    }
-    let kind = view.host.address_type(state.dst);
-    if matches!(kind, Some(AddressType::Broadcast | AddressType::Multicast)) {
-        return Effect::Drop;
-    }
     if with == RejectWith::TcpReset {
+        if view.is_later_fragment() || !view.answer_has_route(true) || is_to_many(state, view) {
+            return Effect::Drop;
+        }
+        let kind = view.host.address_type(state.dst);
         let back_to_group = state.src.is_multicast() && kind != Some(AddressType::Local);
         let is_host = |address: IpAddr| !address.is_multicast() && !address.is_unspecified();
         let answers = view.packet.protocol == Protocol::TCP
@@ -30,16 +27,28 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
             && !back_to_group;
         return if answers { Effect::Reject(with) } else { Effect::Drop };
     }
-    // Nobody in particular has an anycast or multicast address, so it gets no ICMP error (RFC 4443, 2.4).
-    let is_group = family == Family::V6 && state.src.is_multicast();
-    if is_group || view.is_from_anycast() {
-        return Effect::Drop;
-    }
-    match is_icmp_error(view) {
-        Ok(true) => Effect::Drop,
-        Ok(false) => Effect::Reject(with),
+    match is_told(state, view) {
+        Ok(true) => Effect::Reject(with),
+        Ok(false) => Effect::Drop,
         Err(question) => Effect::Ask(question),
     }
+}
+
+/// Whether the sender of a packet gets an ICMP error about it.
+pub(super) fn is_told(state: &State, view: &View<'_>) -> Result<bool, Question> {
+    if view.is_later_fragment() || !view.answer_has_route(false) || is_to_many(state, view) {
+        return Ok(false);
+    }
+    // Nobody in particular has an anycast or multicast address, so it gets no ICMP error (RFC 4443, 2.4).
+    let is_group = state.src.is_ipv6() && state.src.is_multicast();
+    if is_group || view.is_from_anycast() {
+        return Ok(false);
+    }
+    is_icmp_error(view).map(|is_error| !is_error)
+}
+
+fn is_to_many(state: &State, view: &View<'_>) -> bool {
+    matches!(view.host.address_type(state.dst), Some(AddressType::Broadcast | AddressType::Multicast))
 }
 
 /// Errors are not answered by errors (RFC 1122, 3.2.2; RFC 4443, 2.4).

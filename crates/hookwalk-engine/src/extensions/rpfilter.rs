@@ -36,7 +36,13 @@ pub(super) fn test(m: &RpfilterMatch, view: &View<'_>) -> Answer {
         Answer::from(m.accept_local).and(|| by_it)
     } else if routing.is_known() {
         let mark = if m.validmark { state.mark } else { 0 };
-        let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface: InterfaceName::LOOPBACK };
+        let key = RouteKey {
+            src: state.dst,
+            dst: state.src,
+            mark,
+            in_interface: InterfaceName::LOOPBACK,
+            out_interface: None,
+        };
         match routing.route(&key) {
             Routed::Forward(_) if m.loose => Answer::Yes,
             Routed::Forward(hop) => match (hop.interface, interface) {
@@ -44,7 +50,7 @@ pub(super) fn test(m: &RpfilterMatch, view: &View<'_>) -> Answer {
                 _ => unknown(),
             },
             Routed::Local => m.accept_local.into(),
-            Routed::Broadcast | Routed::Refused(_) => Answer::No,
+            Routed::Broadcast(_) | Routed::Refused(_) => Answer::No,
             Routed::Unknown => unknown(),
         }
     } else {

@@ -214,7 +214,13 @@ impl Host {
         }
         let from = RouteKey::nobody(address);
         let in_interface = InterfaceName::LOOPBACK;
-        match self.routing.route(&RouteKey { src: from, dst: address, mark: 0, in_interface }) {
+        match self.routing.route(&RouteKey {
+            src: from,
+            dst: address,
+            mark: 0,
+            in_interface,
+            out_interface: None,
+        }) {
             Routed::Forward(hop) => hop.interface,
             _ => None,
         }

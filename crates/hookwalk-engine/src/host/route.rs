@@ -78,6 +78,18 @@ impl Route {
         let (table, kind) = (RouteTableId::MAIN, RouteKind::Unicast);
         Some(Route { table, kind, destination, metric: 0, next_hops: vec![next_hop] })
     }
+
+    /// The only next hop; nothing is known of several.
+    fn hop(&self) -> NextHop {
+        match self.next_hops.as_slice() {
+            [only] => *only,
+            _ => NextHop::default(),
+        }
+    }
+
+    fn is_by(&self, interface: InterfaceName) -> bool {
+        self.next_hops.iter().any(|hop| hop.interface == Some(interface))
+    }
 }
 
 /// One rule that chooses a table (ip-rule(8)).
@@ -119,8 +131,8 @@ pub enum RoutingAction {
 pub(crate) enum Routed {
     /// To this node.
     Local,
-    /// To all on a link.
-    Broadcast,
+    /// To all on a link; the interface is none where each may be meant.
+    Broadcast(NextHop),
     /// On to a next hop; the interface is none where several are as good.
     Forward(NextHop),
     /// Nowhere.
@@ -136,6 +148,8 @@ pub(crate) struct RouteKey {
     pub(crate) dst: IpAddr,
     pub(crate) mark: u32,
     pub(crate) in_interface: InterfaceName,
+    /// The interface that it has to leave by, where there is one.
+    pub(crate) out_interface: Option<InterfaceName>,
 }
 
 impl RouteKey {
@@ -224,6 +238,11 @@ impl RoutingTables {
         self.rules.as_ref().is_some_and(|rules| !rules.iter().all(is_kernels))
     }
 
+    /// Whether the table `local` is known for an address's family.
+    pub(crate) fn tells_local(&self, address: IpAddr) -> bool {
+        self.tables.get(&RouteTableId::LOCAL).is_some_and(|local| local.prefixes.have_family(address))
+    }
+
     /// What the table `local` says of an address, where that table is known for the address's family.
     pub(super) fn address_type(&self, address: IpAddr) -> Option<AddressType> {
         let local = self.tables.get(&RouteTableId::LOCAL)?;
@@ -255,11 +274,9 @@ impl RoutingTables {
         match self.find(key) {
             Ok(route) => match route.kind {
                 RouteKind::Local | RouteKind::Anycast => Routed::Local,
-                RouteKind::Broadcast | RouteKind::Multicast => Routed::Broadcast,
-                RouteKind::Unicast => Routed::Forward(match route.next_hops.as_slice() {
-                    [only] => *only,
-                    _ => NextHop::default(),
-                }),
+                RouteKind::Broadcast => Routed::Broadcast(route.hop()),
+                RouteKind::Multicast => Routed::Broadcast(NextHop::default()),
+                RouteKind::Unicast => Routed::Forward(route.hop()),
                 RouteKind::Blackhole => Routed::Refused("a route `blackhole`"),
                 RouteKind::Unreachable => Routed::Refused("a route `unreachable`"),
                 RouteKind::Prohibit => Routed::Refused("a route `prohibit`"),
@@ -299,7 +316,7 @@ impl RoutingTables {
     /// choose.
     pub(crate) fn route_back(&self, key: &RouteKey) -> Option<NextHop> {
         let by = |hop: &&NextHop| hop.interface == Some(key.in_interface);
-        let route = self.find_of(key, |route| route.next_hops.iter().any(|hop| by(&hop))).ok()?;
+        let route = self.find_of(key, |route| route.is_by(key.in_interface)).ok()?;
         route.next_hops.iter().find(by).filter(|_| route.kind == RouteKind::Unicast).copied()
     }
 
@@ -310,7 +327,7 @@ impl RoutingTables {
     }
 
     fn find(&self, key: &RouteKey) -> Result<&Route, Routed> {
-        self.find_of(key, |_| true)
+        self.find_of(key, |route| key.out_interface.is_none_or(|by| route.is_by(by)))
     }
 
     /// The route to a destination, of those that come into question.

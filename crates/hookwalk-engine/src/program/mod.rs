@@ -129,6 +129,8 @@ pub(crate) struct Program {
     pub(crate) tracks: bool,
     /// Whether any rule writes the mark of a connection.
     pub(crate) marks_connections: bool,
+    /// Whether any rule of table raw does.
+    pub(crate) marks_templates: bool,
 }
 
 /// The two kernel interfaces, whose rules one node can have side by side.
@@ -332,6 +334,7 @@ impl Program {
                 };
                 self.tracks = self.tracks || asks_tracking(rule);
                 self.marks_connections = self.marks_connections || marks_connection(rule);
+                self.marks_templates |= name == TableName::Raw && marks_connection(rule);
                 let go = match &rule.target {
                     Target::Accept => Go::Accept,
                     Target::Drop => Go::Drop,

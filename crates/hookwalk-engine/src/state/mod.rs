@@ -9,6 +9,7 @@ mod memory;
 mod numbers;
 mod past;
 mod recent;
+mod template;
 mod view;
 
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ pub(crate) use lists::{List, Lists};
 pub(crate) use memory::{BucketKey, Event, HashKey, Memory, RuleKey};
 pub(crate) use past::{Past, Tokens};
 pub(crate) use recent::RecentUse;
+pub(crate) use template::Template;
 pub(crate) use view::View;
 
 use crate::host::NextHop;
@@ -45,8 +47,8 @@ pub(crate) struct State {
     /// MASQUERADE chose a source address that is not known.
     pub(crate) src_unknown: bool,
     pub(crate) mark: u32,
-    /// The mark it came to the present table with.
-    pub(crate) mark_at_table: u32,
+    /// What it came to the present table with.
+    pub(crate) at_table: AtTable,
     pub(crate) connmark: u32,
     pub(crate) tracking: PacketState,
     /// Behind table raw; before, conntrack has not seen the packet.
@@ -57,8 +59,8 @@ pub(crate) struct State {
     pub(crate) connection: Option<ConnectionId>,
     /// The zone of connection tracking, which table raw sets.
     pub(crate) zone: u16,
-    /// A target `CT` has said how it is tracked.
-    pub(crate) has_template: bool,
+    /// A target `CT` has said how it is tracked: in table raw that is the connection that rules see.
+    pub(crate) template: Option<Template>,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
     /// A target `SET` met on the way: the contents told are no longer those of the sets.
@@ -98,6 +100,15 @@ pub(crate) struct State {
     pub(crate) memory: List,
     /// What the dump does not hold and may have held, newest first.
     pub(crate) missing: List,
+}
+
+/// What of a packet chooses its route again in OUTPUT, where table mangle changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct AtTable {
+    mark: u32,
+    tos: u8,
+    /// Of IPv6 alone.
+    ttl: Option<u8>,
 }
 
 /// The interface that `-i` or `-o` sees.
@@ -199,9 +210,20 @@ impl State {
         self.tracked && !matches!(self.tracking, PacketState::Invalid | PacketState::Untracked)
     }
 
+    /// What of it chooses a route again where table mangle changes it (kernel: `net/ipv4/netfilter/iptable_mangle.c`,
+    /// `net/ipv6/netfilter/ip6table_mangle.c`, `ip6t_mangle_out`); the destination aside.
+    pub(crate) fn for_route(&self) -> AtTable {
+        AtTable { mark: self.mark, tos: self.tos, ttl: self.dst.is_ipv6().then_some(self.ttl) }
+    }
+
+    /// What rules take for its connection as long as conntrack has not seen it.
+    pub(crate) fn template(&self) -> Option<Template> {
+        self.template.filter(|_| !self.tracked && self.tracking != PacketState::Untracked)
+    }
+
     /// Whether it is settled how conntrack treats it.
     pub(crate) fn is_settled(&self) -> bool {
-        self.tracked || self.has_template || self.tracking == PacketState::Untracked
+        self.tracked || self.template.is_some() || self.tracking == PacketState::Untracked
     }
 
     /// The field that a question about the source port is about.

@@ -28,6 +28,8 @@ pub(crate) struct View<'a> {
     pub(crate) rule_id: RuleId,
     /// Whether the rule is one of the nft backend.
     pub(crate) is_nft: bool,
+    /// Whether rules of table raw mark what a target `CT` puts in the place of a connection.
+    pub(crate) marks_templates: bool,
 }
 
 impl View<'_> {
@@ -131,7 +133,7 @@ impl View<'_> {
                 source6(all, self.in_interface(), to).map_or(RouteKey::nobody(dst), IpAddr::V6)
             }
         };
-        RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK }
+        RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK, out_interface: None }
     }
 
     /// Whether an answer to the sender has a route, as far as routes are known.

@@ -215,6 +215,7 @@ impl Way<'_> {
         let original = connection.original;
         let before_routing = matches!(hook, Hook::Prerouting | Hook::Output);
         let comes_back = matches!(state.tracking, PacketState::Reply | PacketState::Related);
+        let dst = state.dst;
         // An ICMP error has no ports of its own.
         let ports = state.tracking != PacketState::Related;
         match (comes_back, before_routing) {
@@ -240,6 +241,9 @@ impl Way<'_> {
                 }
             }
             _ => return Ok(()),
+        }
+        if hook == Hook::Prerouting && state.dst != dst {
+            state.route = None;
         }
         state.rewrites += 1;
         Ok(())

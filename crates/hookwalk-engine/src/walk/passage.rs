@@ -85,7 +85,7 @@ impl Way<'_> {
         if self.finds_passage(&of, state) {
             self.repeat(state)?;
             // As entering each of the tables leaves it.
-            (state.mark_at_table, state.nat_settled, state.other_backend) = (state.mark, false, None);
+            (state.at_table, state.nat_settled, state.other_backend) = (state.for_route(), false, None);
             if let (Hook::Forward, Some(route)) = (hook, state.route) {
                 state.out = route.out;
             }
@@ -103,10 +103,13 @@ impl Way<'_> {
         })
     }
 
-    /// Whether a packet is not to go as another one went: a condition tells less of a fragment, and of
-    /// merged ways no steps are kept.
+    /// Whether a packet is not to go as another one went: a condition tells less of a fragment and more of what `CT`
+    /// has prepared, and of merged ways no steps are kept.
     fn goes_alone(&self, state: &State) -> bool {
-        self.index.is_none() || self.merging || self.packet_of(state).fragment_offset > 0
+        self.index.is_none()
+            || self.merging
+            || state.template().is_some()
+            || self.packet_of(state).fragment_offset > 0
     }
 
     fn alike(&self, state: &State, stretch: Stretch) -> Alike {

@@ -7,7 +7,7 @@ use hookwalk_parser::extensions::AddressType;
 use super::way::{End, Move, Turn, Way};
 use crate::host::{InterfaceAddress, NextHop, ReversePath, RouteKey, Routed};
 use crate::outcome::{Place, Verdict};
-use crate::packet::InterfaceName;
+use crate::packet::{InterfaceName, Packet};
 use crate::program::{Hook, TableName};
 use crate::question::Question;
 use crate::state::{At, Chosen, Granted, Interface, List, PacketId, State};
@@ -38,6 +38,11 @@ impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
     #[inline(never)]
     pub(super) fn route_in(&mut self, state: &mut State) -> Move {
+        // What comes in again by `lo` has its route already, which only NAT takes away (`ip6_rcv_finish`).
+        if state.looped_back && state.route.is_some() && !is_fragment4(self.packet_of(state)) {
+            state.at = At::Table(Hook::Input, TableName::Mangle);
+            return Ok(());
+        }
         let in_interface = match state.in_interface {
             Interface::Known(name) => name,
             _ => InterfaceName::LOOPBACK,
@@ -51,13 +56,11 @@ impl Way<'_> {
             return lost(End::not_routed(reason));
         }
         let to_this_node = self.is_to_this_node(state)?;
-        let packet = self.packet_of(state);
         // Only an interface that holds it gives `::1` away, and `lo` does not ask (`rt6_need_strict`).
         if to_this_node && in_interface != InterfaceName::LOOPBACK && is_loopback6(state.dst) {
             return self.forward_loopback(state, in_interface);
         }
-        let is_fragment = packet.fragment_offset > 0 || packet.more_fragments;
-        if to_this_node && is_fragment && state.dst.is_ipv4() {
+        if to_this_node && is_fragment4(self.packet_of(state)) {
             // `ip_local_deliver` puts packets together before INPUT; IPv6 does it behind.
             return lost(End::not_routed("a fragment for this node waits for the others before INPUT"));
         }
@@ -141,7 +144,8 @@ impl Way<'_> {
             return lost(End::not_routed("forwarding is off"));
         }
         let routing = self.host.routing();
-        let key = RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface };
+        let key =
+            RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface, out_interface: None };
         let back = routing.is_known().then(|| routing.route_back(&key));
         let chosen = match back {
             Some(Some(hop)) if state.ttl > 1 => Chosen::forward(hop),
@@ -177,11 +181,11 @@ impl Way<'_> {
         }
     }
 
-    /// mangle OUTPUT marks choose a route again (kernel: `net/ipv4/netfilter/iptable_mangle.c`); `-o` sees the old
-    /// one as long as the packet is in OUTPUT.
+    /// What mangle OUTPUT marks or changes in the header chooses a route again; `-o` sees the old one as long as the
+    /// packet is in OUTPUT.
     #[inline(never)]
     pub(super) fn reroute_mark(&mut self, state: &mut State) -> Move {
-        if state.mark != state.mark_at_table || state.dst != self.packet_of(state).dst {
+        if state.for_route() != state.at_table || state.dst != self.packet_of(state).dst {
             state.route = Some(self.reroute(state)?);
         }
         state.at = At::Table(Hook::Output, TableName::Nat);
@@ -219,11 +223,24 @@ impl Way<'_> {
         if self.is_to_this_node(state)? {
             return Ok(Ok(Chosen::LOOPBACK));
         }
+        if let Some(chosen) = self.to_all_by_source(state) {
+            return Ok(Ok(chosen));
+        }
         match self.next_hop(state, InterfaceName::LOOPBACK) {
             Ok(chosen) => Ok(Ok(chosen)),
             Err(NextHopError::Refused(reason)) => Ok(Err(reason)),
             Err(NextHopError::Ask(turn)) => Err(turn),
         }
+    }
+
+    /// A group, or all on the link, is sent to by the interface that holds the source, whatever routes say (kernel:
+    /// `net/ipv4/route.c`, `ip_route_output_key_hash_rcu`).
+    fn to_all_by_source(&self, state: &State) -> Option<Chosen> {
+        let IpAddr::V4(dst) = state.dst else { return None };
+        let own = self.host.interface_addresses()?;
+        let own = own.iter().find(|own| own.address() == state.src)?;
+        let hop = NextHop { via: None, interface: Some(own.interface) };
+        (dst.is_multicast() || dst.is_broadcast()).then(|| Chosen::forward(hop))
     }
 
     /// The route to a destination that is not this node.
@@ -236,11 +253,11 @@ impl Way<'_> {
         if !routing.rules_are_known() {
             self.granted.insert(Granted::RoutingRules);
         }
-        let key = RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface };
+        let key =
+            RouteKey { src: state.src, dst: state.dst, mark: state.mark, in_interface, out_interface: None };
         match routing.route(&key) {
-            Routed::Forward(hop) => Ok(Chosen::forward(hop)),
+            Routed::Forward(hop) | Routed::Broadcast(hop) => Ok(Chosen::forward(hop)),
             Routed::Local => Ok(Chosen::LOOPBACK),
-            Routed::Broadcast => Ok(Chosen::forward(NextHop::default())),
             Routed::Unknown => {
                 let question = Question::Opaque { text: format!("{} has a route", state.dst), seen: 0 };
                 match self.facts.settle(&question, state.facts) {
@@ -334,6 +351,10 @@ fn is_loopback6(address: IpAddr) -> bool {
 fn is_no_source6(address: IpAddr) -> bool {
     let IpAddr::V6(v6) = address else { return false };
     v6.is_unspecified() || v6.is_loopback() || v6.is_multicast() || v6.is_unicast_link_local()
+}
+
+fn is_fragment4(packet: &Packet) -> bool {
+    packet.dst.is_ipv4() && (packet.fragment_offset > 0 || packet.more_fragments)
 }
 
 fn is_multicast(address: IpAddr) -> bool {

@@ -24,9 +24,12 @@ impl Way<'_> {
             state.connection = None;
             (state.dnat, state.snat, state.masquerade) = (false, false, false);
             (state.dnat_by, state.snat_by, state.connmark) = (None, None, 0);
-            if state.tracking != PacketState::Untracked {
-                state.tracking = PacketState::New;
-            }
+            // There it is what a first packet of its kind is; no error opens a connection.
+            state.tracking = match state.tracking {
+                PacketState::Untracked => PacketState::Untracked,
+                PacketState::Related => PacketState::Invalid,
+                _ => PacketState::New,
+            };
         }
         if state.tracked || state.connection.is_some() {
             // In again by lo, conntrack has seen it; and of later packets it is told what they are.

@@ -29,8 +29,8 @@ use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Entry, Hook, Looks, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
-    At, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain, Interface, List, Lists, Memory,
-    PacketId, Past, QuestionId, State,
+    At, AtTable, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain, Interface, List, Lists,
+    Memory, PacketId, Past, QuestionId, State,
 };
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
@@ -255,14 +255,14 @@ impl Way<'_> {
             dport_range: None,
             src_unknown: false,
             mark: packet.mark,
-            mark_at_table: packet.mark,
+            at_table: AtTable::default(),
             connmark: packet.connmark,
             tracking: packet.state,
             tracked: false,
             packet: id,
             connection: None,
             zone: 0,
-            has_template: false,
+            template: None,
             ttl: packet.ttl,
             tos: packet.tos,
             sets_changed: false,
@@ -330,7 +330,7 @@ impl Way<'_> {
     /// Into a table. nat is asked for the first packet of a connection only, and not when it comes in
     /// again by lo; later packets get the connection's mapping there.
     pub(super) fn enter(&mut self, state: &mut State, hook: Hook, table: TableName) -> Move {
-        state.mark_at_table = state.mark;
+        state.at_table = state.for_route();
         if table == TableName::Nat {
             if let Some(connection) = state.connection {
                 self.map(state, connection, hook)?;
@@ -420,7 +420,7 @@ impl Way<'_> {
             if table == TableName::Nat || self.program.entries(table, hook) != [Entry::Empty, Entry::Empty] {
                 return;
             }
-            state.mark_at_table = state.mark;
+            state.at_table = state.for_route();
         }
     }
 

@@ -1,5 +1,7 @@
 //! The engine as arbiter.
 
+use std::net::IpAddr;
+
 use hookwalk_engine::{
     Engine, Host, Outcome, Packet, PacketState, Place, RuleRef, Simulator, StepKind, Verdict, Walk, WalkStep,
 };
@@ -100,6 +102,12 @@ impl EngineArbiter {
             self.answers(&session.walk(&packet)?)
         };
         packets.iter().map(walk).collect()
+    }
+
+    /// Where what becomes of a packet was going to, also where it did not get there.
+    pub fn destinations(&self, shot: &Shot) -> Result<Vec<IpAddr>, ArbiterError> {
+        let walk = self.walk(shot)?;
+        Ok(walk.cases.iter().flat_map(|case| &case.outcomes).map(|outcome| outcome.dst).collect())
     }
 
     fn answers(&self, walk: &Walk) -> Result<Answers, ArbiterError> {

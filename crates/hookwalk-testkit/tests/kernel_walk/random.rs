@@ -1,6 +1,7 @@
 //! Random rulesets and packets.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use hookwalk_engine::Support;
@@ -67,9 +68,22 @@ fn excuse(unknown: &Unknown, shot: &Shot) -> Option<String> {
     if is_later && unknown.rule.contains(" -m hashlimit ") {
         return Some(LATER_FRAGMENT.to_owned());
     }
+    // What earlier packets of the comparison have left there is told to nobody.
+    if unknown.what.contains(" on the template of `CT`") {
+        return Some("-m connmark".to_owned());
+    }
+    let is_udp = shot.first.proto == proto::UDP;
+    if is_udp && shot.moment == Moment::Established && unknown.what.contains("--ctstatus ASSURED") {
+        return Some("-m conntrack".to_owned());
+    }
     // How long an ICMP error is nobody tells, nor of one about ICMP its type.
     let of_error = ["-m length ", "-m quota ", "-m icmp ", "-m icmp6 "];
     if shot.moment == Moment::Related && of_error.iter().any(|word| unknown.rule.contains(word)) {
+        return Some(ICMP_ERROR.to_owned());
+    }
+    // Sets of ports know ICMP by type and code.
+    let is_of_icmp = shot.moment == Moment::Related && proto::is_icmp(shot.first.proto);
+    if is_of_icmp && unknown.rule.contains(" -m set ") {
         return Some(ICMP_ERROR.to_owned());
     }
     let has = |word: &str| format!("{} ", unknown.rule).contains(&format!(" {word} "));
@@ -87,6 +101,12 @@ fn may_follow(shot: &Shot) -> bool {
         return false;
     }
     shot.first.proto != proto::SCTP || matches!(shot.moment, Moment::Second | Moment::Related)
+}
+
+/// Whether table raw writes marks behind `CT`, which stay there for the next packet.
+fn marks_templates(rules: &str) -> bool {
+    let raw = rules.split("*raw").nth(1).and_then(|rest| rest.split("COMMIT").next()).unwrap_or_default();
+    raw.contains(" -j CT") && raw.contains(" -j CONNMARK")
 }
 
 /// Why a part of a rule stays unknown, by the engine's own table; none where it has no reason to.
@@ -203,11 +223,26 @@ impl Job {
         }
     }
 
-    fn judge(&mut self, number: u64, scene: &Scene, shot: &Shot, seen: &Answer) {
+    /// What the arbiter cannot tell or make.
+    fn is_beyond(&self, scene: &Scene, shot: &Shot, seen: &Answer) -> bool {
+        let to_all = |dst: IpAddr| scene.topology.subnets(Family::V4).any(|subnet| subnet.last() == dst);
+        let to_many = |dst: IpAddr| {
+            let special = matches!(dst, IpAddr::V4(dst) if dst.is_broadcast() || dst.is_unspecified());
+            special || dst.is_multicast() || to_all(dst)
+        };
+        if shot.first.in_iface.is_some() {
+            // A TUN device has no link layer to say that a packet is for many.
+            return to_many(shot.first.dst) && scene.rules.contains(" -m pkttype ");
+        }
         // What is sent to all comes back to the node as a second packet, which the arbiter does not tell apart.
-        let to_all =
-            |dst: std::net::IpAddr| scene.topology.subnets(Family::V4).any(|subnet| subnet.last() == dst);
-        if shot.first.in_iface.is_none() && seen.packet.as_ref().is_some_and(|packet| to_all(packet.dst)) {
+        match &seen.packet {
+            Some(packet) => to_all(packet.dst),
+            None => self.engine.destinations(shot).unwrap().into_iter().any(to_all),
+        }
+    }
+
+    fn judge(&mut self, number: u64, scene: &Scene, shot: &Shot, seen: &Answer) {
+        if self.is_beyond(scene, shot, seen) {
             return;
         }
         let tally = &mut self.tally;
@@ -234,6 +269,9 @@ impl Job {
                 // Who answers from this node is not told.
                 None if unknown.rule.contains(" -m owner ")
                     && matches!(shot.moment, Moment::Reply | Moment::Related) => {}
+                None if unknown.what == Unknown::MAYBE
+                    && unknown.rule.contains(" -m connmark ")
+                    && marks_templates(rules) => {}
                 None if unknown.rule.contains(" -m set ") && rules.contains(" -j SET ") => {}
                 None => {
                     let what = format!("{} in {}", unknown.what, unknown.rule);
