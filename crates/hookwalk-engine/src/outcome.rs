@@ -138,7 +138,7 @@ pub struct Outcome {
     pub reject_with: Option<RejectWith>,
     /// Every rule whose matches all held, in order; none when outcomes were merged past the limit.
     pub matched_rules: Option<Vec<RuleRef>>,
-    /// Rules that may have matched as well, without a difference to this outcome.
+    /// Rules that may have matched as well, or once more, without a difference to this outcome.
     pub maybe_rules: Vec<RuleRef>,
     /// The way in full: rules, ends of chains and policies, with the mark after each.
     pub steps: Vec<WalkStep>,
@@ -146,6 +146,14 @@ pub struct Outcome {
     pub not_in_dump: Vec<String>,
     /// Why the verdict is unknown, or why routing ended the packet, in words.
     pub reason: Option<String>,
+}
+
+impl Outcome {
+    /// Rules that may have matched, without a difference, and are not among those that did.
+    pub fn other_rules(&self) -> Vec<RuleRef> {
+        let matched = self.matched_rules.as_deref().unwrap_or_default();
+        self.maybe_rules.iter().filter(|rule| !matched.contains(rule)).cloned().collect()
+    }
 }
 
 /// Where a packet ends.

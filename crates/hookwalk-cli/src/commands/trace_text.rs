@@ -208,8 +208,9 @@ impl Printer<'_> {
         if !outcome.not_in_dump.is_empty() {
             writeln!(out, "  {OPEN}not in the dump{OPEN:#}: {}", outcome.not_in_dump.join(", "))?;
         }
-        if !outcome.maybe_rules.is_empty() {
-            let rules: Vec<String> = outcome.maybe_rules.iter().map(|rule| self.named(rule)).collect();
+        let others = outcome.other_rules();
+        if !others.is_empty() {
+            let rules: Vec<String> = others.iter().map(|rule| self.named(rule)).collect();
             writeln!(out, "  may also match, without a difference: {}", rules.join(", "))?;
         }
         Ok(())

@@ -36,26 +36,34 @@ pub(super) fn event(m: &HashlimitMatch, view: &View<'_>) -> Option<Event> {
 
 /// What the packet's bucket holds; of bytes, the highest number when it is full.
 fn credit(m: &HashlimitMatch, limit: HashlimitLimit, view: &View<'_>) -> Option<u64> {
-    let key = key(m, view)?;
-    if let Some(left) = view.memory.left(view.state.memory, &key) {
-        return Some(left);
-    }
-    let (most, ticks) = match limit.rate {
+    let (key, name) = (key(m, view)?, m.name.as_ref()?);
+    let (most, ticks, cost) = match limit.rate {
         HashlimitRate::Packets(rate) => {
             let burst = match m.burst {
                 Some(HashlimitBurst::Packets(burst)) => burst,
                 _ => BURST,
             };
-            (rate.period.saturating_mul(burst), TICKS)
+            (rate.period.saturating_mul(burst), TICKS, rate.period)
         }
-        HashlimitRate::Bytes(_) => (u64::MAX, 0),
+        HashlimitRate::Bytes(_) => (u64::MAX, 0, u64::MAX),
     };
+    let (memory, way) = (view.memory, view.state.memory);
+    let untold = BucketKey::Untold(name.clone());
+    if key == untold || memory.left(way, &untold).is_some() {
+        // Each bucket of the table has at least what is left when all uses were of it.
+        let asked = memory.asked_of(way, name);
+        let least = most.saturating_sub(asked.saturating_mul(cost));
+        return (least >= cost && !view.past.has_bucket_of(name)).then_some(least);
+    }
+    if let Some(left) = memory.left(way, &key) {
+        return Some(left);
+    }
     // A bucket that is idle for so long is given up; the next packet gets a full one.
     let kept = Some(u64::from(m.expire.unwrap_or(EXPIRE)).div_ceil(1000));
     Some(Tokens::credit(view.past.bucket(&key), view.past.now, most, ticks, kept))
 }
 
-/// The bucket's name; none where it depends on a port that is not known.
+/// The bucket's name; one of the table's where it depends on a port that is not known.
 fn key(m: &HashlimitMatch, view: &View<'_>) -> Option<BucketKey> {
     let state = view.state;
     let port = |wanted: bool, port: Option<u16>| match (wanted && view.packet.protocol.has_ports(), port) {
@@ -66,8 +74,11 @@ fn key(m: &HashlimitMatch, view: &View<'_>) -> Option<BucketKey> {
     let hash = HashKey {
         src: m.mode.src_ip.then(|| masked_to(state.src, m.src_mask.unwrap_or(128))),
         dst: m.mode.dst_ip.then(|| masked_to(state.dst, m.dst_mask.unwrap_or(128))),
-        sport: port(m.mode.src_port, state.sport)?,
-        dport: port(m.mode.dst_port, state.dport)?,
+        sport: port(m.mode.src_port, state.sport).unwrap_or_default(),
+        dport: port(m.mode.dst_port, state.dport).unwrap_or_default(),
     };
-    Some(BucketKey::Hash(m.name.clone()?, hash))
+    let is_told =
+        port(m.mode.src_port, state.sport).is_some() && port(m.mode.dst_port, state.dport).is_some();
+    let name = m.name.clone()?;
+    Some(if is_told { BucketKey::Hash(name, hash) } else { BucketKey::Untold(name) })
 }

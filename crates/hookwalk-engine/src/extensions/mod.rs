@@ -276,7 +276,7 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen:
         Target::Connmark(t) => set_connmark::apply(*t, state),
         Target::Ct(t) => ct::apply(t, state, view),
         Target::Dnat(t) => dnat::apply(t, state, view, chosen),
-        Target::Dnpt(t) => npt::apply(t.from, t.to, &mut state.dst, &mut state.rewrites, view),
+        Target::Dnpt(t) => npt::apply(t.from, t.to, state, |state| &mut state.dst, view),
         Target::Hl(t) => set_hl::apply(t, state),
         Target::Mark(t) => set_mark::apply(*t, state),
         Target::Masquerade(t) => masquerade::apply(*t, state, view),
@@ -288,14 +288,16 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen:
         Target::Reject(t) => reject::apply(*t, state, view),
         Target::Set(t) => {
             // A set that rules fill is no longer what was told of it.
-            state.sets_changed |= t.add.is_some() || t.delete.is_some();
+            for changed in [&t.add, &t.delete].into_iter().flatten() {
+                state.sets_changed.insert(&changed.name);
+            }
             match &t.map {
                 Some(map) if t.map_mark => set::map_mark(map, state, view),
                 _ => Effect::Continue,
             }
         }
         Target::Snat(t) => snat::apply(t, state, view, chosen),
-        Target::Snpt(t) => npt::apply(t.from, t.to, &mut state.src, &mut state.rewrites, view),
+        Target::Snpt(t) => npt::apply(t.from, t.to, state, |state| &mut state.src, view),
         Target::Synproxy(_) => synproxy::apply(view),
         Target::Dscp(t) => set_dscp::apply(t, state),
         Target::Tos(t) => set_tos::apply(*t, state),

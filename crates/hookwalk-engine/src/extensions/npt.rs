@@ -3,15 +3,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use hookwalk_parser::types::MaskedAddress;
 
 use super::{Effect, reject};
-use crate::state::View;
+use crate::state::{State, View};
 
 /// `SNPT` and `DNPT`: another prefix, and one word changed so that the checksum stays
 /// (kernel: `net/ipv6/netfilter/ip6t_NPT.c`; RFC 6296, 3.1 to 3.5). No connection knows of it.
 pub(super) fn apply(
     from: Option<MaskedAddress>,
     to: Option<MaskedAddress>,
-    address: &mut IpAddr,
-    rewrites: &mut u32,
+    state: &mut State,
+    side: impl Fn(&mut State) -> &mut IpAddr,
     view: &View<'_>,
 ) -> Effect {
     let (
@@ -21,12 +21,14 @@ pub(super) fn apply(
     else {
         return Effect::Unknown("a prefix translation without prefixes".to_owned());
     };
-    let IpAddr::V6(own) = *address else { return Effect::Continue };
+    let IpAddr::V6(own) = *side(state) else { return Effect::Continue };
     let length = from_mask.to_bits().leading_ones().max(mask.to_bits().leading_ones());
     match mapped(own, from, to, length) {
         Some(mapped) => {
-            *address = mapped.into();
-            *rewrites += 1;
+            *side(state) = mapped.into();
+            state.rewrites += 1;
+            // The other word makes up for the prefix that the rule names, which the kernel does not look for.
+            state.checksum_is_off |= (own.to_bits() ^ from.to_bits()) & from_mask.to_bits() != 0;
             Effect::Continue
         }
         // The kernel tells the sender that it has a problem with the header.

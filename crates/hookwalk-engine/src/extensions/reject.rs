@@ -4,6 +4,7 @@ use hookwalk_parser::extensions::{AddressType, RejectTarget, RejectWith};
 use hookwalk_parser::types::{Family, Protocol, TcpFlags};
 
 use super::Effect;
+use crate::packet::PacketState;
 use crate::question::{Field, Question, Ranges};
 use crate::state::{State, View};
 
@@ -15,7 +16,8 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
         Family::V6 => RejectWith::Icmp6PortUnreachable,
     });
     if with == RejectWith::TcpReset {
-        if view.is_later_fragment() || !view.answer_has_route(true) || is_to_many(state, view) {
+        let is_answered = view.answer_has_route(true) && !is_to_many(state, view);
+        if view.is_later_fragment() || !is_answered || is_checksum_off(view) {
             return Effect::Drop;
         }
         let kind = view.host.address_type(state.dst);
@@ -28,10 +30,19 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
         return if answers { Effect::Reject(with) } else { Effect::Drop };
     }
     match is_told(state, view) {
+        Ok(true) if is_checksum_off(view) => Effect::Drop,
         Ok(true) => Effect::Reject(with),
         Ok(false) => Effect::Drop,
         Err(question) => Effect::Ask(question),
     }
+}
+
+/// Who has sent what is damaged is not known for sure. Where connection tracking has looked at the packet it has found
+/// it in order, before any rule (kernel: `net/ipv6/netfilter/nf_reject_ipv6.c`, `reject6_csum_ok`).
+fn is_checksum_off(view: &View<'_>) -> bool {
+    let is_summed = matches!(view.packet.protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMPV6);
+    let was_seen = view.tracks && view.state.tracked && view.state.tracking != PacketState::Untracked;
+    view.state.checksum_is_off && is_summed && !was_seen && !view.is_sent_here() && !view.state.looped_back
 }
 
 /// Whether the sender of a packet gets an ICMP error about it.

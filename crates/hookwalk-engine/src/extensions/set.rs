@@ -44,7 +44,10 @@ const MOST_DEEP: u8 = 2;
 
 /// Whether a set holds what the packet has, and the mark of the member where the set is known.
 fn holds(reference: &SetReference, view: &View<'_>, depth: u8) -> (Answer, Option<Member>) {
-    let known = view.host.set(&reference.name).filter(|_| !view.state.sets_changed && depth < MOST_DEEP);
+    let known = view
+        .host
+        .set(&reference.name)
+        .filter(|_| !view.state.sets_changed.may_contain(&reference.name) && depth < MOST_DEEP);
     let Some(set) = known else { return (ask(reference, view), None) };
     if let Some(sets) = set.members_of_list() {
         return in_list(sets, set, reference, view, depth);

@@ -39,6 +39,14 @@ pub(crate) struct HashKey {
 pub(crate) enum BucketKey {
     Rule(RuleKey),
     Hash(Text, HashKey),
+    /// One of such a table, by a port that is not known.
+    Untold(Text),
+}
+
+impl BucketKey {
+    pub(crate) fn is_of(&self, table: &Text) -> bool {
+        matches!(self, BucketKey::Hash(name, _) | BucketKey::Untold(name) if name == table)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +113,12 @@ impl Memory {
             Event::Token { key, left } if key == wanted => Some(*left),
             _ => None,
         })
+    }
+
+    /// How often buckets of a table were asked on the way.
+    pub(crate) fn asked_of(&self, way: List, table: &Text) -> u64 {
+        let of_table = |event: &&Event| matches!(event, Event::Token { key, .. } if key.is_of(table));
+        u64::try_from(self.of(way).filter(of_table).count()).unwrap_or(u64::MAX)
     }
 
     /// How many bytes of a quota were spent on the way.

@@ -1,6 +1,7 @@
 //! A packet under way: where it is, what happened to it, and what is known or assumed about it.
 
 mod answer;
+mod changed_sets;
 mod connection;
 mod facts;
 mod granted;
@@ -18,6 +19,7 @@ use std::num::NonZeroU32;
 use hookwalk_parser::types::PortRange;
 
 pub(crate) use answer::Answer;
+pub(crate) use changed_sets::ChangedSets;
 pub(crate) use connection::Connection;
 pub(crate) use facts::{Facts, QuestionId};
 pub(crate) use granted::{Granted, GrantedSet};
@@ -63,8 +65,10 @@ pub(crate) struct State {
     pub(crate) template: Option<Template>,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
-    /// A target `SET` met on the way: the contents told are no longer those of the sets.
-    pub(crate) sets_changed: bool,
+    /// The sets that targets `SET` on the way have filled: what was told of them is no longer so.
+    pub(crate) sets_changed: ChangedSets,
+    /// A prefix was translated that is not the packet's own, and the checksum with it.
+    pub(crate) checksum_is_off: bool,
     pub(crate) dnat: bool,
     pub(crate) snat: bool,
     pub(crate) masquerade: bool,

@@ -1,5 +1,6 @@
 //! What the rules with a memory have seen of earlier packets of a session.
 
+use hookwalk_parser::types::Text;
 use rustc_hash::FxHashMap;
 
 use super::memory::{BucketKey, Event, HashKey, RuleKey};
@@ -64,6 +65,11 @@ impl Past {
 
     pub(crate) fn bucket(&self, key: &BucketKey) -> Option<Tokens> {
         self.buckets.get(key).copied()
+    }
+
+    /// Whether a table has buckets.
+    pub(crate) fn has_bucket_of(&self, name: &Text) -> bool {
+        self.buckets.keys().any(|key| key.is_of(name))
     }
 
     /// How much of a quota is spent.

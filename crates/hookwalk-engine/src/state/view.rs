@@ -28,6 +28,8 @@ pub(crate) struct View<'a> {
     pub(crate) rule_id: RuleId,
     /// Whether the rule is one of the nft backend.
     pub(crate) is_nft: bool,
+    /// Whether any rule needs connection tracking.
+    pub(crate) tracks: bool,
     /// Whether rules of table raw mark what a target `CT` puts in the place of a connection.
     pub(crate) marks_templates: bool,
 }

@@ -274,6 +274,5 @@ pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec
     }
     maybe.sort_unstable();
     maybe.dedup();
-    maybe.retain(|rule| !certain.iter().any(|step| step.rule() == Some(*rule)));
     (certain, maybe)
 }

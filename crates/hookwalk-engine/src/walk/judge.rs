@@ -142,6 +142,7 @@ impl Way<'_> {
             rule_id: place.rule,
             is_nft: self.packet.fragment_offset > 0
                 && self.program.chain(place.chain).is_some_and(|chain| chain.is_nft),
+            tracks: self.program.tracks,
             marks_templates: self.program.marks_templates,
         }
     }

@@ -29,8 +29,8 @@ use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Entry, Hook, Looks, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
-    At, AtTable, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain, Interface, List, Lists,
-    Memory, PacketId, Past, QuestionId, State,
+    At, AtTable, ChangedSets, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain, Interface,
+    List, Lists, Memory, PacketId, Past, QuestionId, State,
 };
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
@@ -265,7 +265,8 @@ impl Way<'_> {
             template: None,
             ttl: packet.ttl,
             tos: packet.tos,
-            sets_changed: false,
+            sets_changed: ChangedSets::default(),
+            checksum_is_off: false,
             dnat: false,
             snat: false,
             masquerade: false,
@@ -472,6 +473,10 @@ impl Way<'_> {
         }
         if !arrived && !state.looped_back {
             state.looped_back = true;
+            if state.tracking == PacketState::Invalid {
+                // Nothing is known of it there: table raw and conntrack look at it anew.
+                (state.tracked, state.template) = (false, None);
+            }
             state.in_interface = Interface::Known(InterfaceName::LOOPBACK);
             state.out = Interface::None;
             state.at = At::Receive;
