@@ -27,6 +27,7 @@ pub(super) fn apply(
         Some(mapped) => {
             *side(state) = mapped.into();
             state.rewrites += 1;
+            state.is_translated |= mapped != own;
             // The other word makes up for the prefix that the rule names, which the kernel does not look for.
             state.checksum_is_off |= (own.to_bits() ^ from.to_bits()) & from_mask.to_bits() != 0;
             Effect::Continue

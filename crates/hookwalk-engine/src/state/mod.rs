@@ -67,6 +67,8 @@ pub(crate) struct State {
     pub(crate) tos: u8,
     /// The sets that targets `SET` on the way have filled: what was told of them is no longer so.
     pub(crate) sets_changed: ChangedSets,
+    /// `DNPT` or `SNPT` has given it another address, of which its connection does not know.
+    pub(crate) is_translated: bool,
     /// A prefix was translated that is not the packet's own, and the checksum with it.
     pub(crate) checksum_is_off: bool,
     pub(crate) dnat: bool,

@@ -126,7 +126,7 @@ impl View<'_> {
     /// IPv6 before it, as of the interface that the packet came by (`net/ipv6/icmp.c`, `icmp6_send`).
     fn answer_key(&self, is_reset: bool) -> RouteKey {
         let (own, dst) = (self.state.dst, self.state.src);
-        let is_own = || self.host.address_type(own).is_some_and(is_of_this_node);
+        let is_own = || self.is_source_of_answers(own);
         let src = match dst {
             _ if is_reset || is_own() => own,
             IpAddr::V4(_) => RouteKey::nobody(dst),
@@ -136,6 +136,17 @@ impl View<'_> {
             }
         };
         RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK, out_interface: None }
+    }
+
+    /// Whether an ICMP error may come from an address: in IPv6 only where an interface holds it, or has joined it as
+    /// anycast (`ipv6_chk_addr`, `ipv6_chk_acast_addr_src`), and not where there is but a local route.
+    fn is_source_of_answers(&self, own: IpAddr) -> bool {
+        let kind = self.host.address_type(own);
+        match self.host.interface_addresses().filter(|_| own.is_ipv6()) {
+            Some(_) if kind == Some(AddressType::Anycast) => !self.host.routing().has_local(own),
+            Some(all) => own.is_loopback() || all.iter().any(|held| held.address() == own),
+            None => kind.is_some_and(is_of_this_node),
+        }
     }
 
     /// Whether an answer to the sender has a route, as far as routes are known.

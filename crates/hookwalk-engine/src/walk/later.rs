@@ -25,7 +25,12 @@ pub(crate) enum Later {
 impl Way<'_> {
     /// The later packet of the connection that a first packet has opened, when one was asked for.
     pub(super) fn later(&mut self, state: &State, end: &End) -> Later {
-        let Some(kind) = self.later else { return Later::Nothing };
+        let kind = match self.later {
+            None => return Later::Nothing,
+            // What comes back to a translated address is no answer to conntrack.
+            Some(PacketState::Established) if state.is_translated => PacketState::Second,
+            Some(kind) => kind,
+        };
         let got_through =
             end.place.is_none() && matches!(end.verdict, Verdict::Forwarded | Verdict::Sent | Verdict::Local);
         // What comes later is walked once, also when the first packet met an entry of the table.
@@ -79,7 +84,22 @@ impl Way<'_> {
             PacketState::Related => self.error(state, end),
             _ => (self.again(kind), Self::arrives_by(&self.packet)),
         };
-        Later::Packet(self.start_later(state, connection_id, kind, packet, in_interface))
+        let start = self.start_later(state, connection_id, kind, packet, in_interface);
+        Later::Packet(if comes_back && state.is_translated { self.as_stranger(start) } else { start })
+    }
+
+    /// What comes back from or to an address that `DNPT` or `SNPT` has made belongs to no connection: conntrack has seen
+    /// the first packet before or behind it.
+    fn as_stranger(&self, start: State) -> State {
+        let is_error = start.tracking == PacketState::Related;
+        State {
+            tracking: if is_error { PacketState::Invalid } else { PacketState::New },
+            facts: start.facts,
+            memory: start.memory,
+            in_interface: start.in_interface,
+            at: start.at,
+            ..Self::start_of(start.packet, self.packet_of(&start))
+        }
     }
 
     /// The interface that a packet has left by, where that is known.

@@ -266,6 +266,7 @@ impl Way<'_> {
             ttl: packet.ttl,
             tos: packet.tos,
             sets_changed: ChangedSets::default(),
+            is_translated: false,
             checksum_is_off: false,
             dnat: false,
             snat: false,

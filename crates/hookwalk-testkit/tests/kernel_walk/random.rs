@@ -108,7 +108,9 @@ fn excuse(unknown: &Unknown, shot: &Shot, rules: &str) -> Option<String> {
 fn may_follow(shot: &Shot) -> bool {
     // What a node sends from a port to the very same one is its own answer.
     let Shot { first, moment } = shot;
-    if first.src == first.dst && first.sport == first.dport && *moment != Moment::First {
+    let has_ports = proto::has_ports(first.proto) || proto::is_icmp(first.proto);
+    let is_to_itself = !has_ports || first.sport == first.dport;
+    if first.src == first.dst && is_to_itself && *moment != Moment::First {
         return false;
     }
     shot.first.proto != proto::SCTP || matches!(shot.moment, Moment::Second | Moment::Related)
