@@ -235,3 +235,23 @@ fn a_group_is_sent_to_by_the_interface_of_the_source() {
         assert!(outcomes.iter().all(|outcome| outcome.out_interface == Some(out.parse().unwrap())), "{dst}");
     }
 }
+
+#[test]
+fn each_way_in_which_questions_behind_draws_turn_out_is_in_some_case() {
+    let text = "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n\
+         -A PREROUTING -m statistic --mode random --probability 0.75 -j MARK --set-xmark 0x1/0x1\n\
+         -A PREROUTING -m statistic --mode random --probability 0.5 -j DNAT --to-destination 10.1.0.2\n\
+         -A PREROUTING -m foo --bar -j MARK --set-xmark 0x1/0x1\nCOMMIT\n\
+         *filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\nCOMMIT\n";
+    let walk = Engine::new(vec![hookwalk_parser::parse(text)], Host::default()).walk(&packet()).unwrap();
+    // Whether the destination is this node, and whether what is not understood holds.
+    for (verdict, mark) in
+        [(Verdict::Local, 0), (Verdict::Local, 1), (Verdict::Forwarded, 0), (Verdict::Forwarded, 1)]
+    {
+        let mut outcomes = walk.cases.iter().flat_map(|case| &case.outcomes);
+        let of_unmarked = |outcome: &Outcome| outcome.assume.iter().any(|known| known.what.contains("foo"));
+        let found = outcomes
+            .any(|outcome| (outcome.verdict, outcome.mark) == (verdict, mark) && of_unmarked(outcome));
+        assert!(found, "{verdict:?} with mark {mark} in {:#?}", walk.cases);
+    }
+}

@@ -48,6 +48,7 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree, limits: Limits) -> Option<Vec<Ca
     let mut of: Vec<Vec<CaseNodes>> = Vec::new();
     of.resize_with(tree.nodes.len(), Vec::new);
     let mut left = limits.states.saturating_mul(COMPARISONS);
+    let mut folded = vec![false; tree.nodes.len()];
     // What follows from a fork stands behind it, so that going backwards meets it first.
     for (at, node) in tree.nodes.iter().enumerate().rev() {
         let mut take = |node: Option<NodeId>| {
@@ -57,19 +58,27 @@ pub(super) fn cases(way: &Way<'_>, tree: &Tree, limits: Limits) -> Option<Vec<Ca
             Node::Open => vec![CaseNodes::default()],
             &Node::End(end) => vec![CaseNodes { leaves: vec![Leaf::of(end)], ..CaseNodes::default() }],
             &Node::Draw { yes, no } => {
-                let (yes, no) = (take(yes), take(no));
-                join(way, yes, no, &mut left)?
+                let cases = (take(yes), take(no));
+                let given = Given { way, tree, folded: &folded };
+                join(&given, cases, (yes.as_slice(), no.as_slice()), &mut left)?
             }
             &Node::Choose { first, last } => {
+                let nodes: Vec<NodeId> = (last..=first).collect();
+                let given = Given { way, tree, folded: &folded };
                 let mut rest = Vec::new();
-                for node in last..=first {
-                    rest = join(way, take(Some(node)), rest, &mut left)?;
+                for (done, node) in nodes.iter().enumerate() {
+                    let (before, _) = nodes.split_at(done);
+                    let cases = (take(Some(*node)), rest);
+                    rest = join(&given, cases, (std::slice::from_ref(node), before), &mut left)?;
                 }
                 rest
             }
             &Node::Ask { question, asked_by, below_draw, yes, no } => {
                 let (yes, no) = (take(Some(yes)), take(Some(no)));
                 if are_alike(tree, &yes, &no) {
+                    if let Some(is_folded) = folded.get_mut(at) {
+                        *is_folded = true;
+                    }
                     yes.into_iter().zip(no).map(|(case, other)| case.folded(other)).collect()
                 } else {
                     let answer = |is| (question, is, asked_by);
@@ -143,9 +152,83 @@ impl CaseNodes {
     }
 }
 
+/// Reads one case out of a part of the tree: the one that goes with answers that were given elsewhere.
+struct Given<'t, 'e> {
+    way: &'t Way<'e>,
+    tree: &'t Tree,
+    /// The questions whose answer makes no difference, by node.
+    folded: &'t [bool],
+}
+
+impl Given<'_, '_> {
+    /// The outcomes of several nodes together, the last one's first; none past a limit.
+    fn all(&self, nodes: &[NodeId], known: &[(QuestionId, bool)], left: &mut usize) -> Option<CaseNodes> {
+        let mut known = known.to_vec();
+        let mut whole = CaseNodes::default();
+        for node in nodes {
+            whole = whole.with(&self.case(*node, &mut known, left, 0)?);
+        }
+        Some(whole)
+    }
+
+    fn case(
+        &self,
+        node: NodeId,
+        known: &mut Vec<(QuestionId, bool)>,
+        left: &mut usize,
+        depth: usize,
+    ) -> Option<CaseNodes> {
+        *left = left.checked_sub(1).filter(|_| depth < MOST_DEEP)?;
+        let mut next = |node: NodeId, known: &mut Vec<_>| self.case(node, known, left, depth + 1);
+        match self.tree.nodes.get(node)? {
+            Node::Open => Some(CaseNodes::default()),
+            &Node::End(end) => Some(CaseNodes { leaves: vec![Leaf::of(end)], ..CaseNodes::default() }),
+            &Node::Draw { yes, no } => {
+                // A side that cannot be has no node.
+                let mut side = |node: Option<NodeId>| match node {
+                    Some(node) => next(node, known),
+                    None => Some(CaseNodes::default()),
+                };
+                let (yes, no) = (side(yes)?, side(no)?);
+                Some(no.with(&yes))
+            }
+            &Node::Choose { first, last } => {
+                let mut whole = CaseNodes::default();
+                for node in last..=first {
+                    whole = whole.with(&next(node, known)?);
+                }
+                Some(whole)
+            }
+            &Node::Ask { question, asked_by, below_draw, yes, no } => {
+                if self.folded.get(node) == Some(&true) {
+                    let one = next(yes, &mut known.clone())?;
+                    let other = next(no, &mut known.clone())?;
+                    if are_alike(self.tree, std::slice::from_ref(&one), std::slice::from_ref(&other)) {
+                        known.extend_from_slice(&one.answers);
+                        return Some(one.folded(other));
+                    }
+                }
+                let is = self.way.facts.agree(known, &[(question, true)]);
+                known.push((question, is));
+                let case = next(if is { yes } else { no }, known)?;
+                Some(case.assuming((question, is, asked_by), below_draw))
+            }
+        }
+    }
+}
+
+/// Deeper than this no case is read by itself.
+const MOST_DEEP: usize = 512;
+
 /// Puts the cases of both sides of a draw together, so that each stands in at least one whole; none when
-/// that takes more comparisons than are left.
-fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>, left: &mut usize) -> Option<Vec<CaseNodes>> {
+/// that takes more comparisons than are left. The cases of a side are not all that there could be: where none goes with
+/// one of the other side, it is read out of the tree.
+fn join(
+    given: &Given<'_, '_>,
+    (yes, no): (Vec<CaseNodes>, Vec<CaseNodes>),
+    (yes_nodes, no_nodes): (&[NodeId], &[NodeId]),
+    left: &mut usize,
+) -> Option<Vec<CaseNodes>> {
     if no.is_empty() {
         return Some(yes);
     }
@@ -154,7 +237,7 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>, left: &mut usize
     }
     let mut agree = |a: &CaseNodes, b: &CaseNodes| {
         *left = left.checked_sub(1)?;
-        Some(way.facts.agree(&a.answers, &b.answers))
+        Some(given.way.facts.agree(&a.answers, &b.answers))
     };
     // Most often both sides ask the same.
     let mut by_answers: FxHashMap<&[(QuestionId, bool)], VecDeque<usize>> = FxHashMap::default();
@@ -162,6 +245,7 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>, left: &mut usize
         by_answers.entry(&case.answers).or_default().push_back(n);
     }
     let mut used = vec![0_usize; no.len()];
+    let mut alone: (Vec<usize>, Vec<usize>) = Default::default();
     let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(yes.len().max(no.len()));
     for (y, case) in yes.iter().enumerate() {
         let mut found = by_answers.get_mut(case.answers.as_slice()).and_then(|same| {
@@ -184,6 +268,8 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>, left: &mut usize
             if let Some(used) = used.get_mut(n) {
                 *used += 1;
             }
+        } else {
+            alone.0.push(y);
         }
     }
     for ((n, other), used) in no.iter().enumerate().zip(&mut used).filter(|(_, used)| **used == 0) {
@@ -194,6 +280,16 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>, left: &mut usize
                 break;
             }
         }
+        if *used == 0 {
+            alone.1.push(n);
+        }
+    }
+    let mut more = Vec::new();
+    for case in alone.0.iter().filter_map(|y| yes.get(*y)) {
+        more.push(given.all(no_nodes, &case.answers, left)?.with(case));
+    }
+    for case in alone.1.iter().filter_map(|n| no.get(*n)) {
+        more.push(case.clone().with(&given.all(yes_nodes, &case.answers, left)?));
     }
     let mut no: Vec<Option<CaseNodes>> = no.into_iter().map(Some).collect();
     let joined = pairs.into_iter().filter_map(|(y, n)| {
@@ -204,7 +300,7 @@ fn join(way: &Way<'_>, yes: Vec<CaseNodes>, no: Vec<CaseNodes>, left: &mut usize
         let case = if *count == 0 { place.take()? } else { place.clone()? };
         Some(case.with(yes.get(y)?))
     });
-    Some(joined.collect())
+    Some(joined.chain(more).collect())
 }
 
 /// Whether the answer to a question makes no difference to verdict, rewrite or mark.
