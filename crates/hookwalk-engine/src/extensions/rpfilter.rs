@@ -22,7 +22,11 @@ pub(super) fn test(m: &RpfilterMatch, view: &View<'_>) -> Answer {
         };
         view.ask(Question::Opaque { text, seen: state.rewrites })
     };
-    let kind = view.host.address_type(state.src);
+    // The first address of a local network is anycast, but the route to it is one of this node's own addresses.
+    let kind = match view.host.address_type(state.src) {
+        Some(AddressType::Anycast) if routing.has_local(state.src) => Some(AddressType::Local),
+        kind => kind,
+    };
     let passes = if kind == Some(AddressType::Anycast) {
         // IPv6 takes no route to one (`net/ipv6/netfilter/ip6t_rpfilter.c`).
         Answer::No

@@ -77,7 +77,8 @@ fn excuse(unknown: &Unknown, shot: &Shot, rules: &str) -> Option<String> {
         return Some("-m conntrack".to_owned());
     }
     let comes_back = matches!(shot.moment, Moment::Reply | Moment::Related);
-    // Who answers from this node is not told.
+    // Who answers from this node is not told, nor of the answer before what follows it.
+    let comes_back = comes_back || shot.moment == Moment::Established;
     if comes_back && unknown.rule.contains(" -m owner ") {
         return Some("-m owner".to_owned());
     }
