@@ -175,7 +175,7 @@ impl Way<'_> {
         (packet.mark, packet.ttl) = (0, 64);
         (packet.uid, packet.gid) = (None, None);
         (packet.physdev_in, packet.physdev_out) = (None, None);
-        if packet.tcp_flags == TcpFlags::SYN {
+        if packet.tcp_flags.contains(TcpFlags::SYN) && !packet.tcp_flags.contains(TcpFlags::ACK) {
             packet.tcp_flags = TcpFlags::SYN.union(TcpFlags::ACK);
         }
         if let Some(request) = packet.icmp_type {

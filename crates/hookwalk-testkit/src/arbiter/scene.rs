@@ -163,7 +163,9 @@ pub mod later {
             ..first.clone()
         };
         match first.proto {
-            proto::TCP if first.flags == flag::SYN => reply.flags = flag::SYN | flag::ACK,
+            proto::TCP if first.flags & (flag::SYN | flag::ACK) == flag::SYN => {
+                reply.flags = flag::SYN | flag::ACK;
+            }
             proto::ICMP if first.icmp_type == icmp::ECHO_REQUEST => reply.icmp_type = icmp::ECHO_REPLY,
             proto::ICMP | proto::ICMPV6 => reply.icmp_type = first.icmp_type + 1,
             _ => {}
@@ -190,8 +192,11 @@ pub mod later {
 
     /// The packet as it goes on once there was an answer.
     pub fn established(first: &PacketSpec) -> PacketSpec {
-        let flags =
-            if first.proto == proto::TCP && first.flags == flag::SYN { flag::ACK } else { first.flags };
+        let flags = if first.proto == proto::TCP && first.flags & (flag::SYN | flag::ACK) == flag::SYN {
+            flag::ACK
+        } else {
+            first.flags
+        };
         PacketSpec { flags, ..first.clone() }
     }
 }
