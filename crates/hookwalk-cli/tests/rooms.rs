@@ -40,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "hookwalk",
             "hookwalk-testkit",
             "clap",
+            "serde",
             "serde_json",
             "anstream",
             "anstyle",

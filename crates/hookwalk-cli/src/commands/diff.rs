@@ -19,10 +19,7 @@ pub(crate) fn run(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let options = Options { of_many_nodes: arguments.nodes };
     let found = diff(&inventories, &short(&files), &options);
     if arguments.json {
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        serde_json::to_writer(&mut out, &findings(&found, files.len())).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-        out.flush()?;
+        super::json(&findings(&found, files.len()))?;
     } else {
         let mut out = std::io::BufWriter::new(anstream::stdout().lock());
         findings_text::print(&mut out, &files, &dumps, &found)?;

@@ -26,10 +26,7 @@ pub(crate) fn run(arguments: &DnsArguments) -> Result<Exit, Failure> {
     diagnostics::print_problems(&files, engine.problems());
     let report = dns::check(&engine, &arguments.pod, &ResolvConf::read(&conf));
     if arguments.json {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        serde_json::to_writer(&mut out, &DnsReport::new(&report, files.len())).map_err(io::Error::from)?;
-        writeln!(out)?;
-        out.flush()?;
+        super::json(&DnsReport::new(&report, files.len()))?;
     } else {
         let mut out = io::BufWriter::new(anstream::stdout().lock());
         let printer = Printer { engine: &engine, files: &files, width: paragraph::width() };

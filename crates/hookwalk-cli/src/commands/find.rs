@@ -30,10 +30,8 @@ pub(crate) fn run(arguments: &FindArguments) -> Result<Exit, Failure> {
         Err(error) => return Err(Failure::input(error.to_string())),
     };
     if arguments.json {
-        let mut out = io::stdout().lock();
         let report = FindReport::new(&what.to_string(), &found, dumps.len());
-        serde_json::to_writer(&mut out, &report).map_err(io::Error::from)?;
-        writeln!(out)?;
+        super::json(&report)?;
     } else {
         let printer = Printer {
             files: &files,

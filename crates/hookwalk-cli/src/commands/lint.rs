@@ -12,10 +12,7 @@ pub(crate) fn run(arguments: &LintArguments) -> Result<Exit, Failure> {
     let files = input::names(&arguments.dumps);
     let found = lint::lint(&dumps);
     if arguments.json {
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        serde_json::to_writer(&mut out, &findings(&found, files.len())).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-        out.flush()?;
+        super::json(&findings(&found, files.len()))?;
     } else {
         let mut out = std::io::BufWriter::new(anstream::stdout().lock());
         findings_text::print(&mut out, &files, &dumps, &found)?;

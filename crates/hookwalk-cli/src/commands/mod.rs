@@ -13,6 +13,10 @@ mod trace;
 mod trace_text;
 mod verify;
 
+use std::io::{self, Write};
+
+use serde::Serialize;
+
 use crate::args::{Arguments, Command};
 use crate::{Exit, Failure};
 
@@ -29,4 +33,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Find(arguments) => find::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
     }
+}
+
+/// Prints a report as one line of JSON.
+fn json(report: &impl Serialize) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut out, report)?;
+    writeln!(out)?;
+    out.flush()
 }

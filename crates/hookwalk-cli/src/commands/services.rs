@@ -25,11 +25,8 @@ pub(crate) fn run(arguments: &ServicesArguments) -> Result<Exit, Failure> {
         inventory.services.retain(|entry| arguments.only.iter().any(|text| is_asked(entry, text)));
     }
     if arguments.json {
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         let report = ServicesReport::new(&inventory, &prober);
-        serde_json::to_writer(&mut out, &report).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-        out.flush()?;
+        super::json(&report)?;
     } else {
         let mut out = std::io::BufWriter::new(anstream::stdout().lock());
         services_text::print(&mut out, &files, &inventory, &prober, total)?;

@@ -30,9 +30,7 @@ fn one(arguments: &TraceArguments, engine: &Engine, files: &[String]) -> Result<
         walk = walk.drawn(seed);
     }
     if arguments.json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &report(&walk, arguments.steps)).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        super::json(&report(&walk, arguments.steps))?;
     } else {
         let mut out = anstream::stdout().lock();
         let tables = input::names(&arguments.input.context.conntrack);

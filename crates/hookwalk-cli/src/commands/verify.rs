@@ -31,13 +31,10 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<Exit, Failure> {
     }
     let found = verifier.findings();
     if arguments.json {
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         let settings: Vec<SettingsReport> = verifier.settings().iter().map(SettingsReport::new).collect();
         let findings: Vec<FindingReport> = findings(&found, files.len()).findings;
         let report = json!({"schema": 1, "settings": settings, "findings": findings});
-        serde_json::to_writer(&mut out, &report).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-        out.flush()?;
+        super::json(&report)?;
     } else {
         let mut out = std::io::BufWriter::new(anstream::stdout().lock());
         kube::print_settings(&mut out, verifier.settings(), verifier.prober())?;

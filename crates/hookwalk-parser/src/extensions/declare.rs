@@ -57,6 +57,7 @@ macro_rules! field {
     (type nonzero $ty:ty) => { Option<crate::types::Negatable<$ty>> };
     (type negatable_address) => { Option<crate::types::Negatable<crate::types::MaskedAddress>> };
     (type group) => { Option<crate::types::Negatable<crate::extensions::GroupMask>> };
+    (type nat) => { crate::types::NatRange };
     (type flag) => { bool };
     (type negatable_flag) => { Option<crate::types::Negatable<()>> };
     (type quoted) => { Option<crate::types::Text> };
@@ -69,6 +70,7 @@ macro_rules! field {
     (read nonzero $o:ident) => { Some($o.negatable()?) };
     (read negatable_address $o:ident) => { Some($o.negatable_address()?) };
     (read group $o:ident) => { Some($o.negatable()?) };
+    (read nat $o:ident) => { $o.value()? };
     (read flag $o:ident) => { $o.flag()? };
     (read negatable_flag $o:ident) => { Some($o.negatable_flag()) };
     (read quoted $o:ident) => { Some($o.text()?) };
@@ -91,6 +93,7 @@ macro_rules! field {
             $out.push($name, group.negated, vec![group.value.written()]);
         }
     };
+    (write nat $out:ident, $name:literal, $field:expr) => { $out.value($name, Some($field)) };
     (write flag $out:ident, $name:literal, $field:expr) => { $out.flag($name, $field) };
     (write negatable_flag $out:ident, $name:literal, $field:expr) => { $out.negatable_flag($name, $field) };
     (write quoted $out:ident, $name:literal, $field:expr) => { $out.quoted($name, $field.as_ref()) };
