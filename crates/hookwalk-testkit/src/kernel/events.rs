@@ -11,6 +11,7 @@ use super::netlink::{DUMP, Message, Request, Socket, attribute, number, number32
 use super::observation::{At, Hook, ReplyKind, Step};
 use super::watch::{self, group};
 use crate::arbiter::Backend;
+use crate::packets::icmp;
 
 /// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_TRACE`.
 const NFT_TRACE: u16 = 0x0a11;
@@ -205,7 +206,7 @@ pub(super) fn is_housekeeping(packet: &[u8]) -> bool {
     is_ipv6
         && match packet.get(6) {
             Some(0) => true,
-            Some(58) => packet.get(40).is_some_and(|kind| matches!(kind, 130..=137 | 143)),
+            Some(58) => packet.get(40).is_some_and(|kind| icmp::is_of_the_link(*kind)),
             _ => false,
         }
 }

@@ -24,7 +24,7 @@ use crate::topology::Topology;
 /// `IPPROTO_RAW`: the header comes with the packet.
 const RAW: i32 = 255;
 /// How long a packet that is still under way is waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it has to be quiet around a packet that went through `lo` and was not delivered. Only
 /// there the kernel may go on in another context after the call has returned.
 const QUIET: Duration = Duration::from_millis(5);

@@ -67,6 +67,12 @@ pub mod icmp {
     pub const ECHO_REQUEST_V6: u8 = 128;
     /// Answers an echo request, ICMPv6.
     pub const ECHO_REPLY_V6: u8 = 129;
+
+    /// Whether a type of ICMPv6 is of multicast listeners or neighbours, which a node also sends by itself
+    /// (RFC 2710, 3810, 4861).
+    pub const fn is_of_the_link(kind: u8) -> bool {
+        matches!(kind, 130..=137 | 143)
+    }
 }
 
 /// The part of a packet that a fragment holds.

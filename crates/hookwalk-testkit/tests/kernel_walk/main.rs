@@ -13,5 +13,6 @@ mod common;
 
 mod one_node;
 mod random;
+mod real;
 mod sessions;
 mod time;

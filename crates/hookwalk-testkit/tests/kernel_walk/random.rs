@@ -9,7 +9,7 @@ use hookwalk_testkit::Family;
 use hookwalk_testkit::arbiter::{
     Answer, Arbiter, AsItLeft, Backend, Context, EngineArbiter, KernelArbiter, Moment, Scene, Shot, Unknown,
 };
-use hookwalk_testkit::packets::{PacketSpec, aimed_at, proto};
+use hookwalk_testkit::packets::{PacketSpec, aimed_at, icmp, proto};
 use hookwalk_testkit::ruleset::{MATCHES, MatchKind, Ruleset, TARGETS};
 use hookwalk_testkit::specimen::Specimen;
 use hookwalk_testkit::topology::Topology;
@@ -18,22 +18,22 @@ use crate::common::{has_kernel, host, is_ci, setting, smaller};
 
 /// What one family and backend came to.
 #[derive(Default)]
-struct Tally {
-    pairs: usize,
+pub(crate) struct Tally {
+    pub(crate) pairs: usize,
     moments: BTreeMap<&'static str, usize>,
-    verdicts: BTreeMap<String, usize>,
+    pub(crate) verdicts: BTreeMap<String, usize>,
     /// Pairs with something unknown, by the part of a rule that asks.
     unknown: BTreeMap<String, usize>,
-    with_unknown: usize,
+    pub(crate) with_unknown: usize,
     /// What was unknown although everything is told, each with where it was met first.
     unexplained: BTreeMap<String, (usize, String)>,
-    differences: Vec<String>,
+    pub(crate) differences: Vec<String>,
     /// The first disagreements, to be made smaller.
-    specimens: Vec<Specimen>,
+    pub(crate) specimens: Vec<Specimen>,
 }
 
 impl Tally {
-    fn add(&mut self, other: Tally) {
+    pub(crate) fn add(&mut self, other: Tally) {
         self.pairs += other.pairs;
         self.with_unknown += other.with_unknown;
         for (name, count) in other.moments {
@@ -107,7 +107,7 @@ fn excuse(unknown: &Unknown, shot: &Shot, rules: &str) -> Option<String> {
 
 /// Whether the arbiter makes such a later packet: of an SCTP association it makes nothing but the first.
 fn may_follow(shot: &Shot) -> bool {
-    // What a node sends from a port to the very same one is its own answer.
+    // What a node sends from a port to the very same one is its own answer, and so is what has no ports.
     let Shot { first, moment } = shot;
     let has_ports = proto::has_ports(first.proto) || proto::is_icmp(first.proto);
     let is_to_itself = !has_ports || first.sport == first.dport;
@@ -153,20 +153,20 @@ const DRAWN_PORT: &str = "a port that NAT draws";
 const LATER_FRAGMENT: &str = "the ports of a later fragment";
 const ICMP_ERROR: &str = "an ICMP error";
 
-struct Job {
+pub(crate) struct Job {
     family: Family,
     backend: Backend,
     kernel: KernelArbiter,
     engine: EngineArbiter,
     /// The context of the last topology, which costs commands to read.
     context: Option<(Topology, Context)>,
-    tally: Tally,
+    pub(crate) tally: Tally,
     /// Whether the ruleset in place holds what leaves a walk open.
     is_exotic: bool,
 }
 
 impl Job {
-    fn new(family: Family, backend: Backend) -> Self {
+    pub(crate) fn new(family: Family, backend: Backend) -> Self {
         let (kernel, engine) = (KernelArbiter::new(), EngineArbiter::new(host));
         Self { family, backend, kernel, engine, context: None, tally: Tally::default(), is_exotic: false }
     }
@@ -175,7 +175,6 @@ impl Job {
         for seed in seeds {
             let topology = topology(seed);
             let ruleset = Ruleset::random(seed, self.family, &topology);
-            self.is_exotic = ruleset.is_exotic();
             let scene = Scene {
                 backend: self.backend,
                 family: self.family,
@@ -187,18 +186,28 @@ impl Job {
             if self.backend == Backend::Nft && asks_flags_twice(&scene.rules) {
                 continue;
             }
-            if let Err(error) = self.kernel.place(&scene) {
+            if let Err(error) = self.scene(seed, &ruleset, &scene, packets) {
                 self.tally.differences.push(format!("seed {seed}: {error}\n{}{}", scene.sets, scene.rules));
-                continue;
             }
-            let saved = self.saved(&scene);
-            if let Err(error) = self.engine.place(&saved) {
-                self.tally.differences.push(format!("seed {seed}: {error}\n{}", saved.rules));
-                continue;
-            }
-            self.compare(seed, &ruleset, &saved, packets);
         }
         self.tally
+    }
+
+    /// Compares what becomes of packets aimed at the rules of a scene; tells why it cannot be had in the kernel, or
+    /// read back.
+    pub(crate) fn scene(
+        &mut self,
+        seed: u64,
+        ruleset: &Ruleset,
+        scene: &Scene,
+        packets: usize,
+    ) -> Result<(), String> {
+        self.is_exotic = ruleset.is_exotic();
+        self.kernel.place(scene).map_err(|error| error.to_string())?;
+        let saved = self.saved(scene);
+        self.engine.place(&saved).map_err(|error| error.to_string())?;
+        self.compare(seed, ruleset, &saved, packets);
+        Ok(())
     }
 
     /// The scene as the node prints it; what does not change with the rules is asked once for a node.
@@ -218,6 +227,8 @@ impl Job {
 
     fn compare(&mut self, number: u64, ruleset: &Ruleset, scene: &Scene, packets: usize) {
         let mut specs = aimed_at(ruleset, &scene.topology, number, packets);
+        // These the arbiter takes for what the node sends by itself.
+        specs.retain(|spec| spec.proto != proto::ICMPV6 || !icmp::is_of_the_link(spec.icmp_type));
         if self.backend == Backend::Nft {
             // nft reads what a later fragment holds as ports, and nobody tells the walk what that is.
             let is_later = |spec: &PacketSpec| spec.fragment.is_some_and(|fragment| fragment.offset > 0);
