@@ -6,7 +6,7 @@ use hookwalk_parser::types::Family;
 
 use super::{Search, Specimen};
 use crate::arbiter::{Moment, Shot};
-use crate::packets::{PacketSpec, flag, proto};
+use crate::shrink::Shrink as _;
 
 impl<F: FnMut(&Specimen) -> bool> Search<F> {
     pub(super) fn shots(&mut self) {
@@ -26,38 +26,30 @@ impl<F: FnMut(&Specimen) -> bool> Search<F> {
             Family::V4 => ([10, 0, 0, 5].into(), [10, 1, 0, 5].into()),
             Family::V6 => ([0xfd00, 0, 0, 0, 0, 0, 0, 5].into(), [0xfd00, 1, 0, 0, 0, 0, 0, 5].into()),
         };
-        let usual: [&dyn Fn(&mut PacketSpec); 12] = [
-            &|packet| packet.fragment = None,
-            &|packet| packet.tos = 0,
-            &|packet| packet.mark = 0,
-            &|packet| packet.ttl = 64,
-            &|packet| packet.data = 8,
-            &|packet| packet.flags = flag::SYN,
-            &|packet| packet.icmp_code = 0,
-            &|packet| packet.proto = proto::UDP,
-            &|packet| packet.sport = 40000,
-            &|packet| packet.dport = 80,
-            // A local process has an address of the node.
-            &|packet| {
-                if packet.in_iface.is_some() {
-                    packet.src = src;
-                }
-            },
-            &|packet| packet.dst = dst,
-        ];
         for at in 0..self.best.shots.len() {
-            self.attempt(|specimen| {
-                if let Some(shot) = specimen.shots.get_mut(at) {
-                    *shot = Shot { moment: Moment::First, ..shot.clone() };
+            self.change(at, |shot| shot.moment = Moment::First);
+            // A local process has an address of the node.
+            self.change(at, |shot| {
+                if shot.first.in_iface.is_some() {
+                    shot.first.src = src;
                 }
             });
-            for set in usual {
-                self.attempt(|specimen| {
-                    if let Some(shot) = specimen.shots.get_mut(at) {
-                        set(&mut shot.first);
-                    }
-                });
+            self.change(at, |shot| shot.first.dst = dst);
+            let mut step = 0;
+            while let Some(plainer) = self.best.shots.get(at).and_then(|shot| shot.first.without(step)) {
+                // The one behind what was taken has its number now.
+                if !self.change(at, |shot| shot.first = plainer) {
+                    step += 1;
+                }
             }
         }
+    }
+
+    fn change(&mut self, at: usize, change: impl FnOnce(&mut Shot)) -> bool {
+        self.attempt(|specimen| {
+            if let Some(shot) = specimen.shots.get_mut(at) {
+                change(shot);
+            }
+        })
     }
 }
