@@ -168,9 +168,7 @@ fn scene(path: &Path, family: Family) -> Option<(Ruleset, Scene)> {
     let mut known = Ruleset::of_dump(&dump, family);
     complete(&mut known);
     loosen(&mut known);
-    if known.rules().next().is_none() {
-        return None;
-    }
+    known.rules().next()?;
     let hints = known.rules().flat_map(|rule| {
         rule.conditions.iter().flat_map(|condition| &condition.edges).chain(&rule.target.edges).flatten()
     });
@@ -214,9 +212,12 @@ fn real_dumps_are_walked_as_in_linux() {
     });
     let (mut tally, mut loaded) = (Tally::default(), 0);
     for thread in threads {
-        let (more, count) = thread.join().unwrap();
+        let (more, count, refused) = thread.join().unwrap();
         tally.add(more);
         loaded += count;
+        for why in refused {
+            eprintln!("not loaded: {why}");
+        }
     }
     smaller::write(&tally.specimens, false);
     let Tally { pairs, verdicts, with_unknown, differences, .. } = tally;
@@ -226,9 +227,9 @@ fn real_dumps_are_walked_as_in_linux() {
     assert!(differences.is_empty(), "{} of {pairs} differ:\n{}", differences.len(), told.join("\n"));
 }
 
-/// What a backend comes to, and how many rulesets it took.
-fn compare(files: &[(u64, PathBuf)], backend: Backend, packets: usize) -> (Tally, usize) {
-    let (mut tally, mut loaded) = (Tally::default(), 0);
+/// What a backend comes to, how many rulesets it took, and why not the others.
+fn compare(files: &[(u64, PathBuf)], backend: Backend, packets: usize) -> (Tally, usize, Vec<String>) {
+    let (mut tally, mut loaded, mut refused) = (Tally::default(), 0, Vec::new());
     for family in [Family::V4, Family::V6] {
         let mut job = Job::new(family, backend);
         for (seed, path) in files {
@@ -240,7 +241,7 @@ fn compare(files: &[(u64, PathBuf)], backend: Backend, packets: usize) -> (Tally
                 Ok(()) => loaded += 1,
                 Err(why) => {
                     let why = why.lines().next().unwrap_or_default();
-                    eprintln!("{name}, {family:?} {backend:?}, is not loaded: {why}");
+                    refused.push(format!("{name}, {family:?} {backend:?}: {why}"));
                 }
             }
             for difference in job.tally.differences.iter_mut().skip(before) {
@@ -249,5 +250,5 @@ fn compare(files: &[(u64, PathBuf)], backend: Backend, packets: usize) -> (Tally
         }
         tally.add(job.tally);
     }
-    (tally, loaded)
+    (tally, loaded, refused)
 }
