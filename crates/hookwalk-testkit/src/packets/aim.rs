@@ -152,7 +152,7 @@ impl Draw<'_> {
             proto::SCTP,
             proto::GRE,
             // AH is an upper layer in IPv4 alone.
-            if self.aim.is_v4() { 51 } else { proto::GRE },
+            if self.aim.is_v4() { proto::AH } else { proto::GRE },
         ]);
         let (icmp_type, icmp_code) = if self.aim.is_v4() {
             self.dice.of([(icmp::ECHO_REQUEST, 0), (8, 0), (8, 0), (8, 1), (0, 0), (3, 1), (13, 0)])
@@ -233,10 +233,13 @@ impl Draw<'_> {
         } else if packet.fragment.is_none() && self.dice.chance(8) {
             packet.fragment = Some(Fragment { offset: self.dice.of([0, 0, 3]), more: true });
         }
-        if packet.proto == proto::GRE {
-            // Less than its header is malformed.
-            packet.data = packet.data.max(8);
-        }
+        // Less than its header is malformed.
+        let header = match packet.proto {
+            proto::GRE => 8,
+            proto::AH => 12,
+            _ => 0,
+        };
+        packet.data = packet.data.max(header);
         // The arbiter does not see where fragments of IPv6 go.
         if !self.aim.is_v4() {
             packet.fragment = None;

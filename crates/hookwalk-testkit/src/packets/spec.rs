@@ -16,6 +16,8 @@ pub mod proto {
     pub const UDP: u8 = 17;
     /// GRE: a protocol without ports.
     pub const GRE: u8 = 47;
+    /// The authentication header: an index stands where others have ports.
+    pub const AH: u8 = 51;
     /// ICMPv6.
     pub const ICMPV6: u8 = 58;
     /// SCTP.
