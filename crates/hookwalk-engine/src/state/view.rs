@@ -157,6 +157,9 @@ impl View<'_> {
         }
         let key = self.answer_key(is_reset);
         let routed = routing.route(&key);
+        if matches!(routed, Routed::Refused(_)) {
+            return false;
+        }
         // 127.0.0.1 may not leave.
         if key.src.is_ipv4() && key.src.is_loopback() && !key.dst.is_multicast() {
             let out = match routed {
@@ -165,7 +168,7 @@ impl View<'_> {
             };
             return self.host.sysctls.route_localnet(out.unwrap_or(InterfaceName::LOOPBACK));
         }
-        !matches!(routed, Routed::Refused(_))
+        true
     }
 
     /// Whether the sender's address is nobody's in particular, by the route of an ICMP error to it.
