@@ -1,4 +1,5 @@
 use hookwalk_parser::extensions::{HashlimitBurst, HashlimitLimit, HashlimitMatch, HashlimitRate, Match};
+use hookwalk_parser::types::Protocol;
 
 use super::{masked_to, opaque_text};
 use crate::question::Question;
@@ -60,7 +61,9 @@ fn credit(m: &HashlimitMatch, limit: HashlimitLimit, view: &View<'_>) -> Option<
     }
     // A bucket that is idle for so long is given up; the next packet gets a full one.
     let kept = Some(u64::from(m.expire.unwrap_or(EXPIRE)).div_ceil(1000));
-    Some(Tokens::credit(view.past.bucket(&key), view.past.now, most, ticks, kept))
+    let credit = Tokens::credit(view.past.bucket(&key), view.past.now, most, ticks, kept);
+    // Earlier packets may have had the index of this one, or others.
+    (credit >= cost || !matches!(key, BucketKey::Index(..))).then_some(credit)
 }
 
 /// The bucket's name; one of the table's where it depends on a port that is not known.
@@ -80,5 +83,12 @@ fn key(m: &HashlimitMatch, view: &View<'_>) -> Option<BucketKey> {
     let is_told =
         port(m.mode.src_port, state.sport).is_some() && port(m.mode.dst_port, state.dport).is_some();
     let name = m.name.clone()?;
-    Some(if is_told { BucketKey::Hash(name, hash) } else { BucketKey::Untold(name) })
+    // The index of AH and ESP is in the place of ports (kernel: `proto_ports_offset`).
+    let by_ports = m.mode.src_port || m.mode.dst_port;
+    let has_index = matches!(view.packet.protocol, Protocol(50 | 51));
+    Some(match (is_told, by_ports && has_index) {
+        (false, _) => BucketKey::Untold(name),
+        (true, true) => BucketKey::Index(name, hash),
+        (true, false) => BucketKey::Hash(name, hash),
+    })
 }

@@ -39,13 +39,18 @@ pub(crate) struct HashKey {
 pub(crate) enum BucketKey {
     Rule(RuleKey),
     Hash(Text, HashKey),
+    /// One of such a table, by the index of the header of AH or ESP, which is not known.
+    Index(Text, HashKey),
     /// One of such a table, by a port that is not known.
     Untold(Text),
 }
 
 impl BucketKey {
     pub(crate) fn is_of(&self, table: &Text) -> bool {
-        matches!(self, BucketKey::Hash(name, _) | BucketKey::Untold(name) if name == table)
+        match self {
+            BucketKey::Hash(name, _) | BucketKey::Index(name, _) | BucketKey::Untold(name) => name == table,
+            BucketKey::Rule(_) => false,
+        }
     }
 }
 
