@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use hookwalk_parser::types::MaskedAddress;
 
 use super::{Effect, reject};
-use crate::state::{State, View};
+use crate::state::{Checksum, State, View};
 
 /// `SNPT` and `DNPT`: another prefix, and one word changed so that the checksum stays
 /// (kernel: `net/ipv6/netfilter/ip6t_NPT.c`; RFC 6296, 3.1 to 3.5). No connection knows of it.
@@ -29,7 +29,11 @@ pub(super) fn apply(
             state.rewrites += 1;
             state.is_translated |= mapped != own;
             // The other word makes up for the prefix that the rule names, which the kernel does not look for.
-            state.checksum_is_off |= (own.to_bits() ^ from.to_bits()) & from_mask.to_bits() != 0;
+            if (own.to_bits() ^ from.to_bits()) & from_mask.to_bits() != 0
+                && state.checksum == Checksum::Right
+            {
+                state.checksum = Checksum::Off;
+            }
             Effect::Continue
         }
         // The kernel tells the sender that it has a problem with the header.

@@ -6,7 +6,7 @@ use hookwalk_parser::types::{Family, Protocol, TcpFlags};
 use super::Effect;
 use crate::packet::PacketState;
 use crate::question::{Field, Question, Ranges};
-use crate::state::{State, View};
+use crate::state::{Checksum, State, View};
 
 /// kernel: `net/ipv4/netfilter/nf_reject_ipv4.c`. Some packets get no answer and are just dropped.
 pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effect {
@@ -37,12 +37,23 @@ pub(super) fn apply(t: RejectTarget, state: &mut State, view: &View<'_>) -> Effe
     }
 }
 
-/// Who has sent what is damaged is not known for sure. Where connection tracking has looked at the packet it has found
-/// it in order, before any rule (kernel: `net/ipv6/netfilter/nf_reject_ipv6.c`, `reject6_csum_ok`).
+/// Who has sent what is damaged is not known for sure. Where connection tracking has looked at what arrived it has
+/// found it in order, before any rule; what a process sends it does not look at. Of TCP and UDP the sum is made as the
+/// packet leaves, of ICMPv6 before any rule (kernel: `net/ipv6/netfilter/nf_reject_ipv6.c`, `nf_reject_v6_csum_ok`).
 fn is_checksum_off(view: &View<'_>) -> bool {
-    let is_summed = matches!(view.packet.protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMPV6);
-    let was_seen = view.tracks && view.state.tracked && view.state.tracking != PacketState::Untracked;
-    view.state.checksum_is_off && is_summed && !was_seen && !view.is_sent_here() && !view.state.looped_back
+    let state = view.state;
+    let is_sent_here = view.is_sent_here() || state.looped_back;
+    let is_summed = match view.packet.protocol {
+        Protocol::ICMPV6 => true,
+        Protocol::TCP | Protocol::UDP => !is_sent_here,
+        _ => false,
+    };
+    let is_tracked = view.tracks && state.tracked && state.tracking != PacketState::Untracked;
+    // What it took for invalid it looks at when that comes in again.
+    let comes_back_right = state.looped_back && state.checksum != Checksum::CameBackOff;
+    let is_seen_anew = comes_back_right && state.tracking == PacketState::Invalid;
+    let was_seen = is_tracked && (!is_sent_here || is_seen_anew);
+    state.checksum != Checksum::Right && is_summed && !was_seen
 }
 
 /// Whether the sender of a packet gets an ICMP error about it.

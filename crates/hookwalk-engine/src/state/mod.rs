@@ -35,6 +35,16 @@ use crate::packet::{InterfaceName, PacketState};
 use crate::program::{ChainId, Hook, RuleId, TableName};
 use crate::question::Field;
 
+/// The checksum of the upper layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Checksum {
+    Right,
+    /// A prefix was translated that is not the packet's own, and the checksum with it.
+    Off,
+    /// That was before the packet, sent here, came in again.
+    CameBackOff,
+}
+
 /// A packet at one point of its way, and what happened to it so far. Small, without heap: a fork of
 /// the walk copies it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,8 +79,7 @@ pub(crate) struct State {
     pub(crate) sets_changed: ChangedSets,
     /// `DNPT` or `SNPT` has given it another address, of which its connection does not know.
     pub(crate) is_translated: bool,
-    /// A prefix was translated that is not the packet's own, and the checksum with it.
-    pub(crate) checksum_is_off: bool,
+    pub(crate) checksum: Checksum,
     pub(crate) dnat: bool,
     pub(crate) snat: bool,
     pub(crate) masquerade: bool,

@@ -29,8 +29,8 @@ use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Entry, Hook, Looks, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
-    At, AtTable, ChangedSets, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain, Interface,
-    List, Lists, Memory, PacketId, Past, QuestionId, State,
+    At, AtTable, ChangedSets, Checksum, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain,
+    Interface, List, Lists, Memory, PacketId, Past, QuestionId, State,
 };
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
@@ -267,7 +267,7 @@ impl Way<'_> {
             tos: packet.tos,
             sets_changed: ChangedSets::default(),
             is_translated: false,
-            checksum_is_off: false,
+            checksum: Checksum::Right,
             dnat: false,
             snat: false,
             masquerade: false,
@@ -474,6 +474,9 @@ impl Way<'_> {
         }
         if !arrived && !state.looped_back {
             state.looped_back = true;
+            if state.checksum == Checksum::Off {
+                state.checksum = Checksum::CameBackOff;
+            }
             if state.tracking == PacketState::Invalid {
                 // Nothing is known of it there: table raw and conntrack look at it anew.
                 (state.tracked, state.template) = (false, None);
