@@ -61,9 +61,9 @@ pub(super) fn is_told(state: &State, view: &View<'_>) -> Result<bool, Question> 
     if view.is_later_fragment() || !view.answer_has_route(false) || is_to_many(state, view) {
         return Ok(false);
     }
-    // Nobody in particular has an anycast or multicast address, so it gets no ICMP error (RFC 4443, 2.4).
-    let is_group = state.src.is_ipv6() && state.src.is_multicast();
-    if is_group || view.is_from_anycast() {
+    // Nobody in particular has an anycast or multicast address or `::`, so it gets no ICMP error (RFC 4443, 2.4).
+    let is_nobody = state.src.is_ipv6() && (state.src.is_multicast() || state.src.is_unspecified());
+    if is_nobody || view.is_from_anycast() {
         return Ok(false);
     }
     is_icmp_error(view).map(|is_error| !is_error)
