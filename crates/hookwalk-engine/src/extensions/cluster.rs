@@ -12,11 +12,8 @@ pub(super) fn test(m: &ClusterMatch, view: &View<'_>) -> Answer {
     let (Some(total), Some(nodes)) = (m.total_nodes.filter(|total| *total > 0), m.local_nodes) else {
         return Answer::Yes;
     };
-    // What `CT` has put in the connection's place is of no family, and is not hashed.
-    if view.state.template().is_some() {
-        return nodes.holds(|mask| mask & 1 == 1).into();
-    }
-    if !view.state.has_connection() {
+    // What `CT` has put in the connection's place is of no family: it is no node's, nor with `!` another's.
+    if view.state.template().is_some() || !view.state.has_connection() {
         return Answer::No;
     }
     let seed = m.seed.unwrap_or(0);
