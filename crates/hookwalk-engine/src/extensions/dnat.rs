@@ -19,7 +19,13 @@ pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>, chosen: 
     if let Err(question) = is_rewrite_known(address, t.to, state, view) {
         return Effect::Ask(question);
     }
-    rewrite(t, address, state, view.packet.protocol, view.rule_id);
+    let before = (state.dst, state.dport);
+    set(t, address, state, view.packet.protocol);
+    // Its connection has not seen what `DNPT` made: what it has as its destination already is no rewrite.
+    if state.translated.any() && (state.dst, state.dport) == (view.packet.dst, view.packet.dport) {
+        (state.dst, state.dport) = before;
+    }
+    state.rewritten_destination(before, view.rule_id);
     Effect::Accept
 }
 
@@ -27,21 +33,21 @@ pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>, chosen: 
 /// where there may be.
 pub(super) fn apply_plain(t: &DnatTarget, state: &mut State, protocol: Protocol, rule: RuleId) -> bool {
     match t.to.addresses {
-        Some(range) if range.first == range.last && state.dport.is_some() => {
-            rewrite(t, range.first, state, protocol, rule);
+        Some(range) if range.first == range.last && state.dport.is_some() && !state.translated.any() => {
+            let before = (state.dst, state.dport);
+            set(t, range.first, state, protocol);
+            state.rewritten_destination(before, rule);
             true
         }
         _ => false,
     }
 }
 
-fn rewrite(t: &DnatTarget, address: IpAddr, state: &mut State, protocol: Protocol, rule: RuleId) {
-    let before = (state.dst, state.dport);
+fn set(t: &DnatTarget, address: IpAddr, state: &mut State, protocol: Protocol) {
     state.dst = address;
     if protocol.has_ports() {
         destination_port(t.to, t.random || t.random_fully, state);
     }
-    state.rewritten_destination(before, rule);
 }
 
 /// A rewrite to the destination that the packet has is none. Where its port is not known, that is asked.

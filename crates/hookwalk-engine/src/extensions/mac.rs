@@ -15,7 +15,15 @@ pub(super) fn test(m: &MacMatch, view: &View<'_>) -> Answer {
         Some(mac) => wanted.holds(|wanted| *wanted == mac).into(),
         None => {
             let text = format!("the source MAC address is {}", wanted.value);
-            view.ask(Question::Opaque { text, seen: 0 }).negate(wanted.negated)
+            let is = view.ask(Question::Opaque { text, seen: 0 });
+            match is.negate(wanted.negated) {
+                // Another address is still an address: tunnels have none.
+                Answer::Yes if wanted.negated => {
+                    let text = "the packet comes with an Ethernet header".to_owned();
+                    view.ask(Question::Opaque { text, seen: 0 })
+                }
+                answer => answer,
+            }
         }
     }
 }

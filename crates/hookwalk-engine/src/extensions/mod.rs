@@ -77,7 +77,7 @@ use hookwalk_parser::types::{AddressRange, ConnStates, Negatable, NumberRange, P
 
 use crate::program::{Condition, RuleId};
 use crate::question::Question;
-use crate::state::{Answer, Event, Granted, State, View};
+use crate::state::{Answer, Event, Granted, State, Translated, View};
 
 /// What a target makes of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,7 +276,7 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen:
         Target::Connmark(t) => set_connmark::apply(*t, state),
         Target::Ct(t) => ct::apply(t, state, view),
         Target::Dnat(t) => dnat::apply(t, state, view, chosen),
-        Target::Dnpt(t) => npt::apply(t.from, t.to, state, |state| &mut state.dst, view),
+        Target::Dnpt(t) => npt::apply(t.from, t.to, state, Translated::DESTINATION, view),
         Target::Hl(t) => set_hl::apply(t, state),
         Target::Mark(t) => set_mark::apply(*t, state),
         Target::Masquerade(t) => masquerade::apply(*t, state, view),
@@ -297,7 +297,7 @@ pub(crate) fn apply(target: &Target, state: &mut State, view: &View<'_>, chosen:
             }
         }
         Target::Snat(t) => snat::apply(t, state, view, chosen),
-        Target::Snpt(t) => npt::apply(t.from, t.to, state, |state| &mut state.src, view),
+        Target::Snpt(t) => npt::apply(t.from, t.to, state, Translated::SOURCE, view),
         Target::Synproxy(_) => synproxy::apply(view),
         Target::Dscp(t) => set_dscp::apply(t, state),
         Target::Tos(t) => set_tos::apply(*t, state),

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use hookwalk_parser::types::MaskedAddress;
 
 use super::{Effect, reject};
-use crate::state::{Checksum, State, View};
+use crate::state::{Checksum, State, Translated, View};
 
 /// `SNPT` and `DNPT`: another prefix, and one word changed so that the checksum stays
 /// (kernel: `net/ipv6/netfilter/ip6t_NPT.c`; RFC 6296, 3.1 to 3.5). No connection knows of it.
@@ -11,7 +11,7 @@ pub(super) fn apply(
     from: Option<MaskedAddress>,
     to: Option<MaskedAddress>,
     state: &mut State,
-    side: impl Fn(&mut State) -> &mut IpAddr,
+    side: Translated,
     view: &View<'_>,
 ) -> Effect {
     let (
@@ -21,13 +21,16 @@ pub(super) fn apply(
     else {
         return Effect::Unknown("a prefix translation without prefixes".to_owned());
     };
-    let IpAddr::V6(own) = *side(state) else { return Effect::Continue };
+    let address = if side == Translated::SOURCE { &mut state.src } else { &mut state.dst };
+    let IpAddr::V6(own) = *address else { return Effect::Continue };
     let length = from_mask.to_bits().leading_ones().max(mask.to_bits().leading_ones());
     match mapped(own, from, to, length) {
         Some(mapped) => {
-            *side(state) = mapped.into();
+            *address = mapped.into();
             state.rewrites += 1;
-            state.is_translated |= mapped != own;
+            if mapped != own {
+                state.translated = state.translated.with(side);
+            }
             // The other word makes up for the prefix that the rule names, which the kernel does not look for.
             if (own.to_bits() ^ from.to_bits()) & from_mask.to_bits() != 0
                 && state.checksum == Checksum::Right

@@ -77,8 +77,7 @@ pub(crate) struct State {
     pub(crate) tos: u8,
     /// The sets that targets `SET` on the way have filled: what was told of them is no longer so.
     pub(crate) sets_changed: ChangedSets,
-    /// `DNPT` or `SNPT` has given it another address, of which its connection does not know.
-    pub(crate) is_translated: bool,
+    pub(crate) translated: Translated,
     pub(crate) checksum: Checksum,
     pub(crate) dnat: bool,
     pub(crate) snat: bool,
@@ -256,6 +255,7 @@ impl State {
     pub(crate) fn rewritten_destination(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
         self.nat_settled = true;
         if before != (self.dst, self.dport) || self.dport_range.is_some() {
+            self.translated = self.translated.without(Translated::DESTINATION);
             self.dnat = true;
             self.dnat_by = Some(rule);
             self.rewrites += 1;
@@ -266,9 +266,32 @@ impl State {
     pub(crate) fn rewritten_source(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
         self.nat_settled = true;
         if before != (self.src, self.sport) || self.src_unknown || self.sport_range.is_some() {
+            self.translated = self.translated.without(Translated::SOURCE);
             self.snat = true;
             self.rewrites += 1;
         }
         self.snat_by = Some(rule);
+    }
+}
+
+/// Which of its addresses `DNPT` and `SNPT` have made, of which its connection does not know; what NAT has set since is
+/// known again. One byte, since states are copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Translated(u8);
+
+impl Translated {
+    pub(crate) const SOURCE: Translated = Translated(1);
+    pub(crate) const DESTINATION: Translated = Translated(2);
+
+    pub(crate) const fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    pub(crate) const fn with(self, other: Translated) -> Translated {
+        Translated(self.0 | other.0)
+    }
+
+    const fn without(self, other: Translated) -> Translated {
+        Translated(self.0 & !other.0)
     }
 }

@@ -28,7 +28,7 @@ impl Way<'_> {
         let kind = match self.later {
             None => return Later::Nothing,
             // What comes back to a translated address is no answer to conntrack.
-            Some(PacketState::Established) if state.is_translated => PacketState::Second,
+            Some(PacketState::Established) if state.translated.any() => PacketState::Second,
             Some(kind) => kind,
         };
         let got_through =
@@ -85,7 +85,7 @@ impl Way<'_> {
             _ => (self.again(kind), Self::arrives_by(&self.packet)),
         };
         let start = self.start_later(state, connection_id, kind, packet, in_interface);
-        Later::Packet(if comes_back && state.is_translated { self.as_stranger(start) } else { start })
+        Later::Packet(if comes_back && state.translated.any() { self.as_stranger(start) } else { start })
     }
 
     /// What comes back from or to an address that `DNPT` or `SNPT` has made belongs to no connection: conntrack has seen

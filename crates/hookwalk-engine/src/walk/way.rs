@@ -30,7 +30,7 @@ use crate::program::{ChainId, Entry, Hook, Looks, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
     At, AtTable, ChangedSets, Checksum, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain,
-    Interface, List, Lists, Memory, PacketId, Past, QuestionId, State,
+    Interface, List, Lists, Memory, PacketId, Past, QuestionId, State, Translated,
 };
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
@@ -266,7 +266,7 @@ impl Way<'_> {
             ttl: packet.ttl,
             tos: packet.tos,
             sets_changed: ChangedSets::default(),
-            is_translated: false,
+            translated: Translated::default(),
             checksum: Checksum::Right,
             dnat: false,
             snat: false,
