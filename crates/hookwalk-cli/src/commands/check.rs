@@ -51,7 +51,6 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Failure> {
 
 fn report(arguments: &CheckArguments, plan: &Plan, found: &[(usize, Counterexample)]) -> Result<(), Failure> {
     if arguments.json {
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         let list: Vec<Finding> =
             found.iter().map(|(dump, one)| Finding { dump: *dump, ..Finding::from(one) }).collect();
         let mut report =
@@ -62,10 +61,7 @@ fn report(arguments: &CheckArguments, plan: &Plan, found: &[(usize, Counterexamp
                 entry.insert("counterexample".into(), one.to_string().into());
             }
         }
-        serde_json::to_writer(&mut out, &report).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-        out.flush()?;
-        return Ok(());
+        return Ok(super::json(&report)?);
     }
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
     let mut told: Option<&str> = None;

@@ -11,11 +11,10 @@ use crate::{Exit, Failure, input};
 pub(crate) fn run(arguments: &ParseArguments) -> Result<Exit, Failure> {
     // The end of the run gives all memory back at once.
     let dump = ManuallyDrop::new(input::dump(&arguments.file, &arguments.reading)?);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if arguments.json {
-        serde_json::to_writer(&mut out, &DumpReport::new(&dump)).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        super::json(&DumpReport::new(&dump))?;
     } else {
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         for table in dump.tables() {
             summary(&mut out, table)?;
         }
@@ -26,8 +25,8 @@ pub(crate) fn run(arguments: &ParseArguments) -> Result<Exit, Failure> {
         };
         let problems = dump.diagnostics().len() + dump.diagnostics_left_out();
         writeln!(out, "{state}; {}", counted(problems, "problem"))?;
+        out.flush()?;
     }
-    out.flush()?;
     input::check(std::slice::from_ref(&dump), &arguments.reading)?;
     Ok(Exit::Done)
 }

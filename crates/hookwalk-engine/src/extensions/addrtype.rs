@@ -88,8 +88,7 @@ fn address_type6(types: AddressTypes, address: Ipv6Addr, limit: Limit, view: &Vi
 /// What the route to an address says of it, which may be several things.
 fn routed6(address: IpAddr, kind: AddressType, view: &View<'_>) -> Vec<AddressType> {
     let routing = view.host.routing();
-    let (src, in_interface) = (RouteKey::nobody(address), InterfaceName::LOOPBACK);
-    let key = RouteKey { src, dst: address, mark: 0, in_interface, out_interface: None };
+    let key = RouteKey::to(address);
     if routing.is_known() && matches!(routing.route(&key), Routed::Refused(_)) {
         return vec![AddressType::Unreachable];
     }
@@ -109,13 +108,7 @@ fn limited6(address: IpAddr, types: AddressTypes, limit: Limit, view: &View<'_>)
         return None;
     }
     let holds = all.iter().any(|own| own.interface == interface && own.address() == address);
-    let key = RouteKey {
-        src: RouteKey::nobody(address),
-        dst: address,
-        mark: 0,
-        in_interface: InterfaceName::LOOPBACK,
-        out_interface: Some(interface),
-    };
+    let key = RouteKey { out_interface: Some(interface), ..RouteKey::to(address) };
     let is_reachable = match routing.route(&key) {
         Routed::Unknown => return None,
         Routed::Refused(_) => false,

@@ -212,15 +212,7 @@ impl Host {
         if !self.routing.is_known() {
             return None;
         }
-        let from = RouteKey::nobody(address);
-        let in_interface = InterfaceName::LOOPBACK;
-        match self.routing.route(&RouteKey {
-            src: from,
-            dst: address,
-            mark: 0,
-            in_interface,
-            out_interface: None,
-        }) {
+        match self.routing.route(&RouteKey::to(address)) {
             Routed::Forward(hop) => hop.interface,
             _ => None,
         }

@@ -153,6 +153,12 @@ pub(crate) struct RouteKey {
 }
 
 impl RouteKey {
+    /// Of a packet to an address that has no source yet.
+    pub(crate) fn to(dst: IpAddr) -> Self {
+        let (src, in_interface) = (Self::nobody(dst), InterfaceName::LOOPBACK);
+        RouteKey { src, dst, mark: 0, in_interface, out_interface: None }
+    }
+
     /// The source of what has none yet, like `like` of its family.
     pub(crate) fn nobody(like: IpAddr) -> IpAddr {
         if like.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }

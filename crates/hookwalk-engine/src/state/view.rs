@@ -132,20 +132,11 @@ impl View<'_> {
             IpAddr::V4(_) => RouteKey::nobody(dst),
             IpAddr::V6(to) => {
                 let all = self.host.interface_addresses().unwrap_or_default();
-                let by = self.in_interface().or_else(|| self.interface_toward(dst));
+                let by = self.in_interface().or_else(|| self.host.out_interface(dst));
                 source6(all, by, to).map_or(RouteKey::nobody(dst), IpAddr::V6)
             }
         };
-        RouteKey { src, dst, mark: 0, in_interface: InterfaceName::LOOPBACK, out_interface: None }
-    }
-
-    /// The interface by which a packet without a source yet leaves to an address.
-    fn interface_toward(&self, dst: IpAddr) -> Option<InterfaceName> {
-        let (src, in_interface) = (RouteKey::nobody(dst), InterfaceName::LOOPBACK);
-        match self.host.routing().route(&RouteKey { src, dst, mark: 0, in_interface, out_interface: None }) {
-            Routed::Forward(hop) => hop.interface,
-            _ => None,
-        }
+        RouteKey { src, ..RouteKey::to(dst) }
     }
 
     /// Whether an ICMP error may come from an address: in IPv6 only where an interface holds it, or has joined it as

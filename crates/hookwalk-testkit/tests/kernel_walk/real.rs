@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use hookwalk_parser::extensions::{Match, Target};
-use hookwalk_parser::{Dump, Rule, parse};
+use hookwalk_parser::{Dump, Rule, Table, parse};
 use hookwalk_testkit::Family;
 use hookwalk_testkit::arbiter::{Backend, Context, Scene};
 use hookwalk_testkit::ruleset::{Chain, Hint, Ruleset};
@@ -126,18 +126,14 @@ fn understood(path: &Path) -> Dump {
 
 /// The base chains that a table lacks: iptables-nft-save prints them where the kernel has none, and only the kernel
 /// tells that no packet passes their policy.
-fn complete(ruleset: &mut Ruleset) {
+fn complete(ruleset: &mut Ruleset, dump: &Dump) {
     for table in &mut ruleset.tables {
-        let base: &[&str] = match table.name {
-            "raw" => &["PREROUTING", "OUTPUT"],
-            "nat" => &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
-            "mangle" => &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
-            _ => &["INPUT", "FORWARD", "OUTPUT"],
-        };
-        for name in base {
-            if table.chains.iter().all(|chain| chain.name != *name) {
+        let read = dump.tables().iter().find(|read| read.name == table.name);
+        for name in read.map(Table::builtin_chains).unwrap_or_default() {
+            let name = String::from_utf8_lossy(name);
+            if table.chains.iter().all(|chain| chain.name != name) {
                 let policy = Some("ACCEPT");
-                table.chains.push(Chain { name: (*name).to_owned(), policy, rules: vec![] });
+                table.chains.push(Chain { name: name.into_owned(), policy, rules: vec![] });
             }
         }
     }
@@ -166,7 +162,7 @@ fn loosen(ruleset: &mut Ruleset) {
 fn scene(path: &Path, family: Family) -> Option<(Ruleset, Scene)> {
     let dump = understood(path);
     let mut known = Ruleset::of_dump(&dump, family);
-    complete(&mut known);
+    complete(&mut known, &dump);
     loosen(&mut known);
     known.rules().next()?;
     let hints = known.rules().flat_map(|rule| {
