@@ -254,7 +254,7 @@ impl<'w> CompactOutcome<'w> {
 
     /// Every rule whose matches all held, the last one first.
     pub fn rules(&self) -> impl Iterator<Item = CompactRule> + use<'w> {
-        self.way.path.iter(self.ended.state.path).filter_map(PathStep::rule).map(CompactRule)
+        self.way.steps(self.ended.state).filter_map(PathStep::rule).map(CompactRule)
     }
 
     /// A rule by its name.

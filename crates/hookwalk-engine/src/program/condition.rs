@@ -136,7 +136,7 @@ impl Condition {
     /// Whether it holds, where this form of it tells.
     // Inline the compiler would prepare all fields of the state before each loop over conditions.
     #[inline(never)]
-    fn holds(&self, packet: &Packet, state: &State) -> Option<bool> {
+    pub(super) fn holds(&self, packet: &Packet, state: &State) -> Option<bool> {
         Some(match *self {
             Condition::Source(..) if state.src_unknown => return None,
             Condition::Source(net, negated) => net.contains(state.src) != negated,

@@ -440,6 +440,35 @@ impl Program {
         self.step(rule).map_or(&[], |step| self.conditions_of(step))
     }
 
+    /// What becomes of a packet at a rule that has one condition at most, where that tells.
+    #[inline]
+    pub(crate) fn judge_short(
+        &self,
+        rule: RuleId,
+        packet: &Packet,
+        state: &State,
+    ) -> Option<(Judged, Looks)> {
+        let step = self.step(rule).filter(|step| step.told)?;
+        let judged = match self.conditions_of(step) {
+            [] => Judged::Yes,
+            [Condition::Draw(numerator)] => Judged::Draw(*numerator),
+            [only] if only.holds(packet, state)? => Judged::Yes,
+            [_] => Judged::No,
+            _ => return None,
+        };
+        Some((judged, step.looks))
+    }
+
+    /// The draw that a rule is, where it asks nothing else.
+    #[inline]
+    pub(crate) fn draw(&self, rule: RuleId) -> Option<u32> {
+        let step = self.step(rule).filter(|step| step.told)?;
+        match self.conditions_of(step) {
+            [Condition::Draw(numerator)] => Some(*numerator),
+            _ => None,
+        }
+    }
+
     /// The first of some rules that is not known to turn a packet away by its conditions, or the one behind
     /// them, and what was looked at; `draws` of the first one's came out so before that it may match.
     #[inline]

@@ -32,19 +32,6 @@ impl<T: Copy> Lists<T> {
         List(u32::try_from(self.nodes.len()).ok().and_then(NonZeroU32::new))
     }
 
-    /// The list with more elements, which come in its order.
-    pub(crate) fn extend(&mut self, list: List, elements: impl Iterator<Item = T>) -> List {
-        let mut count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let mut newest = list;
-        self.nodes.extend(elements.map(|element| {
-            let node = (element, newest);
-            count = count.saturating_add(1);
-            newest = List(NonZeroU32::new(count));
-            node
-        }));
-        newest
-    }
-
     pub(crate) fn clear(&mut self) {
         self.nodes.clear();
     }
@@ -59,16 +46,6 @@ impl<T: Copy> Lists<T> {
         let mut rest = list;
         std::iter::from_fn(move || {
             let (element, before) = self.pop(rest)?;
-            rest = before;
-            Some(element)
-        })
-    }
-
-    /// The elements that a list has and one that it grew from has not, newest first.
-    pub(crate) fn since(&self, list: List, older: List) -> impl Iterator<Item = T> {
-        let mut rest = list;
-        std::iter::from_fn(move || {
-            let (element, before) = if rest == older { None } else { self.pop(rest) }?;
             rest = before;
             Some(element)
         })

@@ -196,6 +196,18 @@ pub(crate) struct InChain {
     pub(crate) draws: u8,
 }
 
+impl InChain {
+    /// Before the same rule again, one draw of which came out so that it may match.
+    pub(crate) const fn drawn(self) -> InChain {
+        InChain { draws: self.draws + 1, ..self }
+    }
+
+    /// Before the next rule.
+    pub(crate) const fn turned_away(self) -> InChain {
+        InChain { rule: self.rule.next(), draws: 0, ..self }
+    }
+}
+
 /// The index of a packet of the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PacketId(pub(crate) u32);

@@ -11,7 +11,8 @@ use rustc_hash::FxHashMap;
 
 use super::Limits;
 use super::explore::{EndId, EndedRef, Node, NodeId, Tree};
-use super::way::{PathStep, Way};
+use super::path::PathStep;
+use super::way::Way;
 use crate::program::RuleId;
 use crate::state::QuestionId;
 
@@ -342,7 +343,7 @@ fn same_result(a: &EndedRef<'_>, b: &EndedRef<'_>) -> bool {
 /// What every way that led to the same end met, in order, and the rules that only some of them met.
 pub(super) fn certain_and_maybe(way: &Way<'_>, tree: &Tree, leaf: &Leaf) -> (Vec<PathStep>, Vec<RuleId>) {
     let state_of = |end: EndId| tree.end(end).map(|ended| ended.state);
-    let path_of = |end: EndId| state_of(end).map(|state| way.path.to_vec(state.path)).unwrap_or_default();
+    let path_of = |end: EndId| state_of(end).map(|state| way.path_of(state)).unwrap_or_default();
     let mut ends = leaf.ends.iter().copied();
     let mut certain = ends.next().map(path_of).unwrap_or_default();
     let mut maybe = Vec::new();

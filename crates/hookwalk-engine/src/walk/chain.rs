@@ -1,7 +1,8 @@
 //! The way through the chains of a table, rule by rule.
 
 use super::judge::Judgement;
-use super::way::{End, Missing, Move, PathKind, Turn, Way};
+use super::path::PathKind;
+use super::way::{End, Missing, Move, Turn, Way};
 use crate::extensions::{self, Effect};
 use crate::index::{Ahead, ChainIndex};
 use crate::outcome::{Place, Verdict};
@@ -53,6 +54,22 @@ impl Way<'_> {
         state: &mut State,
         place: &mut InChain,
     ) -> Result<bool, Turn> {
+        // Most rules of a service's chains ask one thing. Long chains have an index for what more they ask.
+        while self.index.is_some()
+            && place.rule < chain.stop
+            && let Some((judged, looks)) = self.program.judge_short(place.rule, self.packet_of(state), state)
+        {
+            self.looks = self.looks.and(looks);
+            self.charge(1)?;
+            match judged {
+                Judged::Yes => return Ok(true),
+                Judged::Draw(numerator) => return Err(Turn::Draw { numerator, place: *place }),
+                Judged::No | Judged::Open => _ = Self::on(place),
+            }
+            if !chain.is_short() {
+                break;
+            }
+        }
         let mut ahead = Ahead::default();
         loop {
             // The two ways to come to the next rule: the second is the reference.
@@ -73,7 +90,7 @@ impl Way<'_> {
             self.charge(passed + 1)?;
             match judged {
                 Judged::Yes => return Ok(true),
-                Judged::Draw(numerator) => return Err(Self::draw(numerator, *place)),
+                Judged::Draw(numerator) => return Err(Turn::Draw { numerator, place: *place }),
                 Judged::Open if self.asked(chain, state, *place)? => return Ok(true),
                 Judged::Open | Judged::No => _ = Self::on(place),
             }
@@ -167,14 +184,17 @@ impl Way<'_> {
                 state.at = At::Rule(place);
                 Err(self.ask(question, Some(place.rule)))
             }
-            Judgement::Draw(numerator) => Err(Self::draw(numerator, place)),
+            Judgement::Draw(numerator) => Err(Turn::Draw { numerator, place }),
         }
     }
 
-    /// A rule that chance decides on: it is asked again when it may match.
-    const fn draw(numerator: u32, place: InChain) -> Turn {
-        let yes = InChain { draws: place.draws + 1, ..place };
-        Turn::Draw { numerator, yes, no: InChain { rule: place.rule.next(), draws: 0, ..place } }
+    /// The draw that decides on the rule at a place, where that is all it asks.
+    #[inline]
+    pub(super) fn draw_at(&mut self, place: InChain) -> Option<u32> {
+        let chain = self.program.chain(place.chain)?;
+        let is_compiled = self.index.is_some() && place.rule < chain.stop;
+        let numerator = is_compiled.then(|| self.program.draw(place.rule))??;
+        self.charge(1).ok().map(|()| numerator)
     }
 
     /// What a rule does that matches. What is rare stays apart from it, else it is slow to enter.
@@ -272,7 +292,7 @@ impl Way<'_> {
 
     /// On to the next rule.
     fn on(place: &mut InChain) -> Left {
-        (place.rule, place.draws) = (place.rule.next(), 0);
+        *place = place.turned_away();
         Left::Inside
     }
 

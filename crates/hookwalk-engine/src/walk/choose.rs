@@ -6,7 +6,8 @@ use hookwalk_parser::Rule;
 use hookwalk_parser::extensions::Target;
 use hookwalk_parser::types::AddressRange;
 
-use super::way::{End, PathKind, Turn, Way};
+use super::path::PathKind;
+use super::way::{End, Turn, Way};
 use crate::extensions::{self, Effect, jhash};
 use crate::outcome::Place;
 use crate::state::{Decider, InChain, State};

@@ -6,7 +6,7 @@ use super::way::{End, Turn, Way};
 use crate::probability::Probability;
 use crate::program::RuleId;
 use crate::state::QuestionId;
-use crate::state::{At, State};
+use crate::state::{At, InChain, State};
 
 /// All ways of a packet: forks, and ends. A fork stands before what follows from it.
 #[derive(Debug, Default)]
@@ -160,19 +160,11 @@ impl Tree {
                     self.ends.push(Reached { state: id, end, probability });
                     return true;
                 }
-                Turn::Draw { numerator, yes, no } => {
-                    let (may, may_not) = (numerator > 0, numerator < StatisticProbability::DENOMINATOR);
-                    let no = may_not.then(|| {
-                        let other = self.fork(id, At::Rule(no));
-                        self.pend(other, probability.draw_complement(numerator))
-                    });
-                    if let Some(state) = self.states.get_mut(id) {
-                        state.at = At::Rule(yes);
-                    }
-                    let next = may.then(|| self.open());
-                    self.set(at, Node::Draw { yes: next, no });
-                    let Some(next) = next else { return true };
-                    (at, probability) = (next, probability.draw(numerator));
+                Turn::Draw { numerator, place } => {
+                    let Some(next) = self.draw(way, at, id, probability, (numerator, place)) else {
+                        return true;
+                    };
+                    (at, probability) = next;
                 }
                 Turn::Choose(ways) => {
                     let last = self.nodes.len();
@@ -199,31 +191,70 @@ impl Tree {
         }
     }
 
+    /// Forks at a draw, and at those that follow where it turns the rule away: rules that share out a service stand
+    /// one behind the other. The way to follow first.
+    fn draw(
+        &mut self,
+        way: &mut Way<'_>,
+        mut at: NodeId,
+        id: StateId,
+        mut left: Probability,
+        (mut numerator, mut place): (u32, InChain),
+    ) -> Option<(NodeId, Probability)> {
+        let waiting = self.pending.len();
+        let mut first = None;
+        loop {
+            let (may, may_not) = (numerator > 0, numerator < StatisticProbability::DENOMINATOR);
+            let yes = may.then(|| self.open());
+            let no = may_not.then(|| self.open());
+            self.set(at, Node::Draw { yes, no });
+            if let Some(yes) = yes {
+                let probability = left.draw(numerator);
+                match first {
+                    None => first = Some((yes, place.drawn(), probability)),
+                    Some(_) => self.fork(id, place.drawn(), yes, probability),
+                }
+            }
+            let Some(no) = no else { break };
+            left = left.draw_complement(numerator);
+            place = place.turned_away();
+            let Some(next) = way.draw_at(place) else {
+                self.fork(id, place, no, left);
+                break;
+            };
+            (at, numerator) = (no, next);
+        }
+        // What waits last is followed first.
+        if let Some(forks) = self.pending.get_mut(waiting..) {
+            forks.reverse();
+        }
+        let (node, place, probability) = first?;
+        if let Some(state) = self.states.get_mut(id) {
+            state.at = At::Rule(place);
+        }
+        Some((node, probability))
+    }
+
     fn open(&mut self) -> NodeId {
         self.nodes.push(Node::Open);
         self.nodes.len() - 1
     }
 
     fn wait(&mut self, state: &State, probability: Probability) -> NodeId {
-        let id = self.states.len();
+        let (node, id) = (self.open(), self.states.len());
         self.states.extend_from_slice(std::slice::from_ref(state));
-        self.pend(id, probability)
-    }
-
-    fn pend(&mut self, state: StateId, probability: Probability) -> NodeId {
-        let node = self.open();
-        self.pending.push(Pending { node, state, probability });
+        self.pending.push(Pending { node, state: id, probability });
         node
     }
 
     /// A state again, at another place. What was just written is slow to copy, so that is written behind.
-    fn fork(&mut self, id: StateId, at: At) -> StateId {
+    fn fork(&mut self, id: StateId, place: InChain, node: NodeId, probability: Probability) {
         let other = self.states.len();
         self.states.extend_from_within(id..=id);
         if let Some(state) = self.states.get_mut(other) {
-            state.at = at;
+            state.at = At::Rule(place);
         }
-        other
+        self.pending.push(Pending { node, state: other, probability });
     }
 
     fn set(&mut self, at: NodeId, node: Node) {

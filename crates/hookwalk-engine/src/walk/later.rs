@@ -300,7 +300,7 @@ impl Way<'_> {
     /// (`net/netfilter/nf_conntrack_core.c`, `__nf_conntrack_confirm`).
     pub(super) fn avoid_taken(&self, state: &mut State) -> Move {
         let protocol = self.packet_of(state).protocol;
-        if self.table.is_empty() || state.connection.is_some() || !state.has_connection() {
+        if state.connection.is_some() || !state.has_connection() {
             return Ok(());
         }
         let came_out =

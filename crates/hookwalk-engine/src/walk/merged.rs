@@ -134,7 +134,8 @@ impl Merged<'_, '_> {
                     Later::Unknown(end) => frame.exit(Exit::ended(moved, end), weight),
                 },
                 Turn::Returned => frame.exit(Exit::Returned(State { at: At::Done, ..moved }), weight),
-                Turn::Draw { numerator, yes, no } => {
+                Turn::Draw { numerator, place } => {
+                    let (yes, no) = (place.drawn(), place.turned_away());
                     frame.add(State { at: At::Rule(yes), ..moved }, weight.draw(numerator));
                     frame.add(State { at: At::Rule(no), ..moved }, weight.draw_complement(numerator));
                 }

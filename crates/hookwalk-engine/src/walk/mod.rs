@@ -1,7 +1,9 @@
 //! Walks a packet: every outcome of every case.
 //!
-//! [`way`] moves one state on until it ends or forks, through the rules of a [`chain`], which [`judge`] looks at where conditions do not tell, or by a [`passage`] known from before; [`explore`] follows all forks and keeps them as
-//! a tree; [`merged`] takes over where that tree would grow past its limit; [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
+//! [`way`] moves one state on until it ends or forks, through the rules of a [`chain`], which [`judge`] looks at
+//! where conditions do not tell, or by a [`passage`] known from before; the [`path`] keeps what it met. [`explore`]
+//! follows all forks and keeps them as a tree; [`merged`] takes over where that tree would grow past its limit;
+//! [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
 
 mod after;
 mod cases;
@@ -12,6 +14,7 @@ mod judge;
 mod later;
 mod merged;
 mod passage;
+mod path;
 mod report;
 mod routing;
 mod source;
@@ -24,7 +27,8 @@ use cases::CaseNodes;
 pub(crate) use explore::EndedRef;
 use explore::{Ended, Tree};
 use merged::World;
-pub(crate) use way::{PathStep, Way};
+pub(crate) use path::PathStep;
+pub(crate) use way::Way;
 
 use hookwalk_parser::Dump;
 
@@ -99,6 +103,14 @@ pub(crate) fn step(given: Given<'_>, packet: &Packet, limits: Limits, seed: u64)
     (walk, after)
 }
 
+/// Before the first hook of a packet, or of what was put together of it.
+fn begin<'e>(way: &mut Way<'e>, given: Given<'e>, packet: &Packet, whole: Option<Packet>, limits: Limits) {
+    way.restart(given, whole.as_ref().unwrap_or(packet), limits);
+    if whole.is_some() {
+        way.granted.insert(Granted::Defragmented);
+    }
+}
+
 /// A way that has been followed to all its ends. It keeps its memory for the next packet.
 pub(crate) struct Explored<'e> {
     pub(crate) way: Way<'e>,
@@ -125,22 +137,23 @@ impl<'e> Explored<'e> {
     /// Follows a packet, or what was put together of it.
     pub(crate) fn explore(&mut self, given: Given<'e>, packet: &Packet, limits: Limits) {
         let Explored { way, tree, found } = self;
-        match defragmented(given.program, packet) {
-            Some(whole) => {
-                way.restart(given, &whole, limits);
-                way.granted.insert(Granted::Defragmented);
+        let whole = defragmented(given.program, packet);
+        begin(way, given, packet, whole, limits);
+        let cases = match explore::explore(way, tree, limits) {
+            true if !tree.asks => {
+                *found = Found::Certain;
+                return;
             }
-            None => way.restart(given, packet, limits),
-        }
-        *found = if !explore::explore(way, tree, limits) {
-            Found::Merged(merged::explore(way, limits))
-        } else if tree.asks {
-            match cases::cases(way, tree, limits) {
-                Some(cases) => Found::Cases(cases),
-                None => Found::Merged(merged::explore(way, limits)),
+            true => cases::cases(way, tree, limits),
+            false => None,
+        };
+        *found = match cases {
+            Some(cases) => Found::Cases(cases),
+            None => {
+                // How far the tree had grown must not show.
+                begin(way, given, packet, whole, limits);
+                Found::Merged(merged::explore(way, limits))
             }
-        } else {
-            Found::Certain
         };
     }
 

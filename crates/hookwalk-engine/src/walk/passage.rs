@@ -5,7 +5,8 @@
 //! next one. The outcomes of one packet most often differ in the destination alone, and take them together:
 //! where all tables behind routing are such, all of them at once.
 
-use super::way::{Move, PathKind, PathStep, Way};
+use super::path::PathKind;
+use super::way::{Move, Way};
 use crate::program::{ChainId, Hook, Looks, TableName};
 use crate::state::{At, Decider, Interface, State};
 
@@ -17,8 +18,29 @@ pub(crate) struct Passages {
     last: usize,
 }
 
-/// Past so many the oldest is forgotten.
+/// So many are kept; of more the older half is forgotten before the next packet, since paths name them.
 const MOST_PASSAGES: usize = 16;
+
+/// The index of a passage, as long as a packet is walked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PassageId(u32);
+
+impl Passages {
+    /// Before the next packet.
+    #[inline]
+    pub(super) fn restart(&mut self) {
+        if self.all.len() >= MOST_PASSAGES {
+            self.all.drain(..MOST_PASSAGES / 2);
+            self.last = 0;
+        }
+    }
+
+    /// The steps of a passage, newest first.
+    #[inline]
+    pub(super) fn steps(&self, passage: PassageId) -> &[PathKind] {
+        self.all.get(passage.0 as usize).map_or(&[], |passage| &passage.steps)
+    }
+}
 
 /// A way through tables that let the packet pass.
 #[derive(Debug)]
@@ -26,6 +48,7 @@ struct Passage {
     of: Alike,
     /// None where no rule looked at them.
     interfaces: Option<Interfaces>,
+    /// Newest first.
     steps: Vec<PathKind>,
     /// How many rules were looked at.
     looked: u64,
@@ -127,6 +150,11 @@ impl Way<'_> {
     }
 
     /// Whether there is a passage of packets like this one, which is the last taken then.
+    #[expect(
+        clippy::inline_always,
+        reason = "calls are a twentieth of a walk, and two callers keep it from inlining"
+    )]
+    #[inline(always)]
     fn finds_passage(&mut self, of: &Alike, state: &State) -> bool {
         let fits = |known: &Passage| {
             known.of == *of && known.interfaces.is_none_or(|known| known == Self::interfaces(state))
@@ -145,11 +173,15 @@ impl Way<'_> {
     }
 
     /// Takes the last passage again.
+    #[expect(
+        clippy::inline_always,
+        reason = "calls are a twentieth of a walk, and two callers keep it from inlining"
+    )]
+    #[inline(always)]
     fn repeat(&mut self, state: &mut State) -> Move {
         let Some(known) = self.passages.all.get(self.passages.last) else { return Ok(()) };
-        let mark = state.mark;
-        let steps = known.steps.iter().map(|&kind| PathStep { kind, mark });
-        state.path = self.path.extend(state.path, steps);
+        let passage = PassageId(u32::try_from(self.passages.last).unwrap_or(u32::MAX));
+        state.path = self.paths.push_passage(state.path, passage, state.mark);
         state.accepted_by = known.accepted_by.or(state.accepted_by);
         // A passage that this one is part of looks at the same.
         let looks = if known.interfaces.is_some() { Looks::Interfaces } else { Looks::Little };
@@ -165,6 +197,9 @@ impl Way<'_> {
         of: Alike,
         walk: impl FnOnce(&mut Self, &mut State) -> Move,
     ) -> Move {
+        if self.passages.all.len() >= MOST_PASSAGES {
+            return walk(self, state);
+        }
         let (interfaces, accepted_by) = (Self::interfaces(state), state.accepted_by.take());
         let (path, missing, budget) = (state.path, state.missing, self.budget);
         let looks_before = std::mem::take(&mut self.looks);
@@ -172,11 +207,7 @@ impl Way<'_> {
         let looks = self.looks;
         self.looks = looks_before.and(looks);
         if moved.is_ok() && looks != Looks::Everything && state.missing == missing {
-            let mut steps: Vec<PathKind> = self.path.since(state.path, path).map(|step| step.kind).collect();
-            steps.reverse();
-            if self.passages.all.len() == MOST_PASSAGES {
-                self.passages.all.remove(0);
-            }
+            let steps = self.paths.since(&self.passages, state.path, path).map(|step| step.kind).collect();
             self.passages.all.push(Passage {
                 of,
                 interfaces: (looks == Looks::Interfaces).then_some(interfaces),

@@ -5,7 +5,8 @@ use hookwalk_parser::types::Text;
 use super::cases::{Answered, CaseNodes, Leaf, certain_and_maybe};
 use super::explore::{EndedRef, Tree};
 use super::merged::World;
-use super::way::{Missing, PathKind, PathStep, Way};
+use super::path::{PathKind, PathStep};
+use super::way::{Missing, Way};
 use crate::outcome::{Assumption, Case, Outcome, RuleRef, StepKind, Verdict, Walk, WalkStep};
 use crate::probability::Probability;
 use crate::program::{ChainId, RuleId};
@@ -111,7 +112,7 @@ impl Way<'_> {
             connection: self.connection_line(state),
             matched_rules: Some(Vec::new()),
             maybe_rules: Vec::new(),
-            steps: self.path.to_vec(state.path).into_iter().filter_map(|step| self.step(step)).collect(),
+            steps: self.path_of(state).into_iter().filter_map(|step| self.step(step)).collect(),
             not_in_dump,
             reason: end.reason.clone(),
         }
@@ -126,6 +127,13 @@ impl Way<'_> {
     fn not_in_dump(&self, state: &State) -> Vec<String> {
         let missing = self.missing.to_vec(state.missing);
         missing.into_iter().filter_map(|missing| self.missing_text(missing)).collect()
+    }
+
+    /// The steps of a state, oldest first.
+    pub(super) fn path_of(&self, state: &State) -> Vec<PathStep> {
+        let mut steps: Vec<PathStep> = self.steps(state).collect();
+        steps.reverse();
+        steps
     }
 
     fn step(&self, step: PathStep) -> Option<WalkStep> {

@@ -28,16 +28,26 @@ enum NextHopError {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LetPass {
     src: Ipv4Addr,
-    /// With whether it came in again by lo, this tells the interface.
+    /// This tells the interface, since nothing is remembered of what came in again by lo.
     packet: PacketId,
-    looped_back: bool,
     facts: List,
+    in_interface: InterfaceName,
+    /// Where all destinations go, when no route is known.
+    any: Option<Chosen>,
 }
 
 impl Way<'_> {
     /// After PREROUTING: to this node, on to another, or nowhere.
-    #[inline(never)]
+    #[inline]
     pub(super) fn route_in(&mut self, state: &mut State) -> Move {
+        if self.is_forwarded_as_before(state) {
+            return self.onward(state, Hook::Forward);
+        }
+        self.route_in_anew(state)
+    }
+
+    #[inline(never)]
+    fn route_in_anew(&mut self, state: &mut State) -> Move {
         // What comes in again by `lo` has its route already, which only NAT takes away (`ip6_rcv_finish`).
         if state.looped_back && state.route.is_some() && !is_fragment4(self.packet_of(state)) {
             state.at = At::Table(Hook::Input, TableName::Mangle);
@@ -47,9 +57,6 @@ impl Way<'_> {
             Interface::Known(name) => name,
             _ => InterfaceName::LOOPBACK,
         };
-        if self.is_forwarded_as_before(state, in_interface) {
-            return self.onward(state, Hook::Forward);
-        }
         if in_interface != InterfaceName::LOOPBACK
             && let Some(reason) = self.refused_source(state, in_interface)?
         {
@@ -104,10 +111,12 @@ impl Way<'_> {
         (state.route, state.out) = (Some(chosen), chosen.out);
         state.at = At::Table(Hook::Forward, TableName::Mangle);
         if let IpAddr::V4(src) = state.src
+            && !state.looped_back
             && self.host.sysctls.reverse_path(in_interface) == ReversePath::Off
         {
-            let &mut State { packet, looped_back, facts, .. } = state;
-            self.let_pass = Some(LetPass { src, packet, looped_back, facts });
+            let &mut State { packet, facts, .. } = state;
+            let any = (!self.host.routing().is_known()).then_some(chosen);
+            self.let_pass = Some(LetPass { src, packet, facts, in_interface, any });
         }
         Ok(())
     }
@@ -115,22 +124,24 @@ impl Way<'_> {
     /// Sends a packet on whose source was let pass before: outcomes most often differ in the destination
     /// alone. What is more than an address of another host with a route goes the long way.
     #[inline]
-    fn is_forwarded_as_before(&mut self, state: &mut State, in_interface: InterfaceName) -> bool {
-        let same = |known: &LetPass| {
-            state.src == IpAddr::V4(known.src)
-                && (known.packet, known.looped_back, known.facts)
-                    == (state.packet, state.looped_back, state.facts)
+    fn is_forwarded_as_before(&mut self, state: &mut State) -> bool {
+        let Some(known) = &self.let_pass else { return false };
+        let is_same = state.src == IpAddr::V4(known.src)
+            && (known.packet, known.facts) == (state.packet, state.facts)
+            && !state.looped_back;
+        if !is_same || state.ttl <= 1 || self.host.address_type(state.dst) != Some(AddressType::Unicast) {
+            return false;
+        }
+        let chosen = match known.any {
+            Some(chosen) => chosen,
+            None => {
+                let in_interface = known.in_interface;
+                match self.next_hop(state, in_interface) {
+                    Ok(chosen) if !chosen.to_this_node => chosen,
+                    _ => return false,
+                }
+            }
         };
-        if !self.let_pass.as_ref().is_some_and(same)
-            || state.ttl <= 1
-            || self.host.address_type(state.dst) != Some(AddressType::Unicast)
-        {
-            return false;
-        }
-        let Ok(chosen) = self.next_hop(state, in_interface) else { return false };
-        if chosen.to_this_node {
-            return false;
-        }
         state.ttl -= 1;
         (state.route, state.out) = (Some(chosen), chosen.out);
         state.at = At::Table(Hook::Forward, TableName::Mangle);

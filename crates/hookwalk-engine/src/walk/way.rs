@@ -20,6 +20,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use hookwalk_parser::Dump;
 
 use super::passage::Passages;
+use super::path::{PathKind, Paths, Steps};
 use super::routing::LetPass;
 use super::{Given, Limits};
 use crate::host::{ConnectionTable, Host};
@@ -29,8 +30,8 @@ use crate::packet::{InterfaceName, Packet, PacketState};
 use crate::program::{ChainId, Entry, Hook, Looks, Program, RuleId, TableName};
 use crate::question::Question;
 use crate::state::{
-    At, AtTable, ChangedSets, Checksum, Chosen, Connection, Decider, Facts, Granted, GrantedSet, InChain,
-    Interface, List, Lists, Memory, PacketId, Past, QuestionId, State, Translated,
+    At, AtTable, ChangedSets, Checksum, Connection, Decider, Facts, Granted, GrantedSet, InChain, Interface,
+    List, Lists, Memory, PacketId, Past, QuestionId, State, Translated,
 };
 
 /// Walks states on until they end or must fork; holds what all states of one walk share.
@@ -57,7 +58,7 @@ pub(crate) struct Way<'e> {
     /// The answers that are known from the start.
     pub(crate) known: List,
     pub(crate) memory: Memory,
-    pub(crate) path: Lists<PathStep>,
+    pub(super) paths: Paths,
     pub(crate) rules: Lists<RuleId>,
     pub(crate) missing: Lists<Missing>,
     /// Return addresses: the rule that jumped.
@@ -76,30 +77,6 @@ pub(crate) struct Way<'e> {
     pub(crate) called: List,
 }
 
-/// One step of a way, in the path of a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PathStep {
-    pub(crate) kind: PathKind,
-    pub(crate) mark: u32,
-}
-
-impl PathStep {
-    /// The rule, when the step is one.
-    pub(crate) fn rule(self) -> Option<RuleId> {
-        match self.kind {
-            PathKind::Rule(rule) => Some(rule),
-            _ => None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PathKind {
-    Rule(RuleId),
-    Return(ChainId),
-    Policy(ChainId),
-}
-
 /// What a dump does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
@@ -116,8 +93,8 @@ pub(crate) enum Missing {
 pub(crate) enum Turn {
     /// The way ends.
     End(End),
-    /// 31 random bits decide how the rule that the state stands before turns out.
-    Draw { numerator: u32, yes: InChain, no: InChain },
+    /// 31 random bits, fewer than this or not, decide how the rule at a place turns out.
+    Draw { numerator: u32, place: InChain },
     /// A hash picks one of several, each by its share of 2^32.
     Choose(Vec<(u64, State)>),
     /// A question that nobody answered decides how it goes on.
@@ -185,7 +162,7 @@ impl<'e> Way<'e> {
             facts: Facts::default(),
             known: List::EMPTY,
             memory: Memory::default(),
-            path: Lists::default(),
+            paths: Paths::default(),
             rules: Lists::default(),
             missing: Lists::default(),
             calls: Lists::default(),
@@ -211,7 +188,8 @@ impl<'e> Way<'e> {
         self.answered.clear();
         self.facts.clear();
         self.memory.clear();
-        self.path.clear();
+        self.paths.clear();
+        self.passages.restart();
         self.rules.clear();
         self.missing.clear();
         self.calls.clear();
@@ -395,8 +373,13 @@ impl Way<'_> {
     #[inline]
     pub(super) fn note(&mut self, state: &mut State, kind: PathKind) {
         if !self.merging {
-            state.path = self.path.push(state.path, PathStep { kind, mark: state.mark });
+            state.path = self.paths.push(state.path, kind, state.mark);
         }
+    }
+
+    /// The steps of a state so far, newest first.
+    pub(crate) fn steps(&self, state: &State) -> Steps<'_> {
+        self.paths.since(&self.passages, state.path, List::EMPTY)
     }
 
     pub(super) fn note_missing(&mut self, state: &mut State, missing: Missing) {
@@ -406,14 +389,19 @@ impl Way<'_> {
     }
 
     /// Where a packet goes that a table lets pass: behind all tables that have no rules.
+    #[inline]
     pub(super) fn behind(&self, state: &mut State, hook: Hook, table: TableName) {
-        let (mut hook, mut table) = (hook, table);
+        state.at = self.next_stop(hook, table);
+        if let At::Table(hook, table) = state.at {
+            self.behind_empty(state, hook, table);
+        }
+    }
+
+    #[inline(never)]
+    fn behind_empty(&self, state: &mut State, mut hook: Hook, mut table: TableName) {
         loop {
-            state.at = self.next_stop(hook, table);
-            let At::Table(next_hook, next_table) = state.at else { return };
-            (hook, table) = (next_hook, next_table);
             // What `-o` sees changes with the route, but not before POSTROUTING for what OUTPUT rerouted.
-            if state.at == At::Table(Hook::Postrouting, TableName::Mangle)
+            if (hook, table) == (Hook::Postrouting, TableName::Mangle)
                 && let Some(route) = state.route
             {
                 state.out = route.out;
@@ -423,6 +411,9 @@ impl Way<'_> {
                 return;
             }
             state.at_table = state.for_route();
+            state.at = self.next_stop(hook, table);
+            let At::Table(next_hook, next_table) = state.at else { return };
+            (hook, table) = (next_hook, next_table);
         }
     }
 
@@ -462,30 +453,43 @@ impl Way<'_> {
         State { facts: self.facts.assume(state.facts, question, is), ..*state }
     }
 
+    /// Behind the last hook.
+    #[expect(
+        clippy::inline_always,
+        reason = "calls are a twentieth of a walk, and two callers keep it from inlining"
+    )]
+    #[inline(always)]
     pub(super) fn leave(&self, state: &mut State) -> Move {
-        if !state.looped_back {
+        if !state.looped_back && !self.table.is_empty() {
             self.avoid_taken(state)?;
         }
-        let route = state.route.unwrap_or(Chosen::LOOPBACK);
-        let arrived = state.in_interface != Interface::None;
-        if !route.to_this_node {
-            let verdict = if arrived { Verdict::Forwarded } else { Verdict::Sent };
-            return Err(Turn::End(End::delivered(verdict, state)));
-        }
-        if !arrived && !state.looped_back {
-            state.looped_back = true;
-            if state.checksum == Checksum::Off {
-                state.checksum = Checksum::CameBackOff;
+        match state.route {
+            Some(route) if !route.to_this_node => {
+                let arrived = state.in_interface != Interface::None;
+                let verdict = if arrived { Verdict::Forwarded } else { Verdict::Sent };
+                Err(Turn::End(End::delivered(verdict, state)))
             }
-            if state.tracking == PacketState::Invalid {
-                // Nothing is known of it there: table raw and conntrack look at it anew.
-                (state.tracked, state.template) = (false, None);
-            }
-            state.in_interface = Interface::Known(InterfaceName::LOOPBACK);
-            state.out = Interface::None;
-            state.at = At::Receive;
-            return Ok(());
+            _ => Self::arrive(state),
         }
-        Err(Turn::End(End::delivered(Verdict::Local, state)))
+    }
+
+    /// At this node, where what was sent here comes in once more.
+    #[inline(never)]
+    fn arrive(state: &mut State) -> Move {
+        if state.in_interface != Interface::None || state.looped_back {
+            return Err(Turn::End(End::delivered(Verdict::Local, state)));
+        }
+        state.looped_back = true;
+        if state.checksum == Checksum::Off {
+            state.checksum = Checksum::CameBackOff;
+        }
+        if state.tracking == PacketState::Invalid {
+            // Nothing is known of it there: table raw and conntrack look at it anew.
+            (state.tracked, state.template) = (false, None);
+        }
+        state.in_interface = Interface::Known(InterfaceName::LOOPBACK);
+        state.out = Interface::None;
+        state.at = At::Receive;
+        Ok(())
     }
 }

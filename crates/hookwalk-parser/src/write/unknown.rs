@@ -64,9 +64,10 @@ impl<'d> RuleWriter<'d> {
         match &rule.target {
             Target::None => true,
             // The words that stand for the end of a cut line are read, so that its target may be known.
-            Target::Unknown(part) => part.module.as_ref().is_none_or(|name| {
-                stays_unknown(name) && (!is_cut || source.names_target(name.as_bytes()))
-            }),
+            Target::Unknown(part) => part
+                .module
+                .as_ref()
+                .is_none_or(|name| stays_unknown(name) && (!is_cut || source.names_target(name.as_bytes()))),
             // The words that stand for the end of a cut line make the target unknown.
             Target::Jump(name) | Target::Goto(name) if is_cut && !stays_unknown(name) => false,
             Target::Jump(name) => {
