@@ -68,7 +68,12 @@ impl Probability {
     /// The probability that this comes to pass and then a draw does not fall below `numerator` of 2^31.
     #[must_use]
     pub fn draw_complement(&self, numerator: u32) -> Self {
-        self.draw((1 << Self::BITS) - numerator.min(1 << Self::BITS))
+        self.draw(Self::complement_of(numerator))
+    }
+
+    /// How many of 2^31 values do not fall below `numerator`.
+    pub(crate) const fn complement_of(numerator: u32) -> u32 {
+        (1_u32 << Self::BITS).saturating_sub(numerator)
     }
 
     /// The probability that this comes to pass and then a hash of 32 bits falls into a part of `share`

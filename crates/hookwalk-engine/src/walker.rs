@@ -137,8 +137,8 @@ pub struct CompactOutcome<'w> {
 
 impl<'w> CompactOutcome<'w> {
     /// How likely it is.
-    pub const fn probability(&self) -> &'w Probability {
-        self.ended.probability
+    pub fn probability(&self) -> &'w Probability {
+        self.ended.probability()
     }
 
     /// Where the packet ends; unknown also where the dump lacks what the way has come through.

@@ -11,6 +11,12 @@ impl List {
     pub(crate) const fn is_empty(self) -> bool {
         self.0.is_none()
     }
+
+    /// The place of the newest element among the nodes of all lists.
+    #[inline]
+    pub(crate) fn index(self) -> Option<usize> {
+        self.0.map(|count| count.get() as usize - 1)
+    }
 }
 
 /// Where such lists live: an element and the one before it.
@@ -36,9 +42,19 @@ impl<T: Copy> Lists<T> {
         self.nodes.clear();
     }
 
+    /// How many nodes all lists have together.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The nodes of all lists, each behind the one before it.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &(T, List)> {
+        self.nodes.iter()
+    }
+
     /// The newest element and the list before it.
     pub(crate) fn pop(&self, list: List) -> Option<(T, List)> {
-        self.nodes.get(list.0?.get() as usize - 1).copied()
+        self.nodes.get(list.index()?).copied()
     }
 
     /// The elements, newest first.

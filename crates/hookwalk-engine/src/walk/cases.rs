@@ -320,7 +320,7 @@ fn are_alike(tree: &Tree, yes: &[CaseNodes], no: &[CaseNodes]) -> bool {
 
 /// Whether two ends differ in nothing but the rules on the way.
 fn same_result(a: &EndedRef<'_>, b: &EndedRef<'_>) -> bool {
-    if a.probability != b.probability {
+    if a.probability() != b.probability() {
         return false;
     }
     let (EndedRef { state: a, end: a_end, .. }, EndedRef { state: b, end: b_end, .. }) = (a, b);

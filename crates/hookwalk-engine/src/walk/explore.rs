@@ -3,10 +3,11 @@ use hookwalk_parser::extensions::StatisticProbability;
 use super::Limits;
 use super::later::Later;
 use super::way::{End, Turn, Way};
+use super::weights::Weights;
 use crate::probability::Probability;
 use crate::program::RuleId;
 use crate::state::QuestionId;
-use crate::state::{At, InChain, State};
+use crate::state::{At, InChain, List, State};
 
 /// All ways of a packet: forks, and ends. A fork stands before what follows from it.
 #[derive(Debug, Default)]
@@ -15,6 +16,7 @@ pub(super) struct Tree {
     /// In the order they were come to, which is that of outcomes.
     ends: Vec<Reached>,
     pending: Vec<Pending>,
+    weights: Weights,
     /// Every state: each stays where it is, from the fork that it came from to its end.
     states: Vec<State>,
     /// Whether a question was asked.
@@ -68,12 +70,29 @@ pub(crate) struct Ended {
 pub(crate) struct EndedRef<'t> {
     pub(crate) state: &'t State,
     pub(crate) end: &'t End,
-    pub(crate) probability: &'t Probability,
+    weight: WeightRef<'t>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum WeightRef<'t> {
+    Known(&'t Probability),
+    Of(&'t Weights, List),
+}
+
+impl<'t> EndedRef<'t> {
+    /// How likely it is, which may take a while to find out the first time.
+    #[inline]
+    pub(crate) fn probability(&self) -> &'t Probability {
+        match self.weight {
+            WeightRef::Known(probability) => probability,
+            WeightRef::Of(weights, weight) => weights.of(weight),
+        }
+    }
 }
 
 impl Ended {
     pub(super) const fn as_ref(&self) -> EndedRef<'_> {
-        EndedRef { state: &self.state, end: &self.end, probability: &self.probability }
+        EndedRef { state: &self.state, end: &self.end, weight: WeightRef::Known(&self.probability) }
     }
 }
 
@@ -82,26 +101,27 @@ impl Ended {
 struct Reached {
     state: StateId,
     end: End,
-    probability: Probability,
+    weight: List,
 }
 
 /// A state that is still to be followed, from its node on.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Pending {
     node: NodeId,
     state: StateId,
-    probability: Probability,
+    weight: List,
 }
 
 /// Follows every fork, the draw that succeeds and the answer yes first; false when a limit is reached.
 pub(super) fn explore(way: &mut Way<'_>, tree: &mut Tree, limits: Limits) -> bool {
     tree.clear();
-    tree.wait(&way.start(), Probability::ONE);
+    tree.wait(&way.start(), List::EMPTY);
     while let Some(pending) = tree.pending.pop() {
         if !tree.follow(way, pending, limits) {
             return false;
         }
     }
+    tree.weights.settle();
     true
 }
 
@@ -110,6 +130,7 @@ impl Tree {
         self.nodes.clear();
         self.ends.clear();
         self.pending.clear();
+        self.weights.clear();
         self.states.clear();
         self.asks = false;
     }
@@ -121,24 +142,25 @@ impl Tree {
 
     /// An end.
     pub(super) fn end(&self, end: EndId) -> Option<EndedRef<'_>> {
-        let Reached { state, end, probability } = self.ends.get(end)?;
-        Some(EndedRef { state: self.states.get(*state)?, end, probability })
+        let Reached { state, end, weight } = self.ends.get(end)?;
+        let weight = WeightRef::Of(&self.weights, *weight);
+        Some(EndedRef { state: self.states.get(*state)?, end, weight })
     }
 
     /// All ends, in order.
     pub(super) fn all(&self) -> Option<impl ExactSizeIterator<Item = EndedRef<'_>>> {
         let first = self.states.first()?;
-        Some(self.ends.iter().map(move |Reached { state, end, probability }| EndedRef {
+        Some(self.ends.iter().map(move |Reached { state, end, weight }| EndedRef {
             // Each has its own; the first is there in any case.
             state: self.states.get(*state).unwrap_or(first),
             end,
-            probability,
+            weight: WeightRef::Of(&self.weights, *weight),
         }))
     }
 
     /// Follows a state to its end. Of a fork it goes the first way, and the others wait.
     fn follow(&mut self, way: &mut Way<'_>, from: Pending, limits: Limits) -> bool {
-        let Pending { node: mut at, state: id, mut probability } = from;
+        let Pending { node: mut at, state: id, mut weight } = from;
         loop {
             if self.nodes.len() > limits.states {
                 return false;
@@ -157,20 +179,21 @@ impl Tree {
                         }
                     }
                     self.set(at, Node::End(self.ends.len()));
-                    self.ends.push(Reached { state: id, end, probability });
+                    self.ends.push(Reached { state: id, end, weight });
                     return true;
                 }
                 Turn::Draw { numerator, place } => {
-                    let Some(next) = self.draw(way, at, id, probability, (numerator, place)) else {
+                    let Some(next) = self.draw(way, (at, id, weight), (numerator, place)) else {
                         return true;
                     };
-                    (at, probability) = next;
+                    (at, weight) = next;
                 }
                 Turn::Choose(ways) => {
                     let last = self.nodes.len();
                     // The first is followed first, and so waits last.
                     for (share, state) in ways.into_iter().rev() {
-                        self.wait(&state, probability.share(share));
+                        let weight = self.weights.share(weight, share);
+                        self.wait(&state, weight);
                     }
                     // A hash has one way at least.
                     self.set(at, Node::Choose { first: self.nodes.len().saturating_sub(1), last });
@@ -180,9 +203,9 @@ impl Tree {
                     self.asks = true;
                     let no = way.assuming(state, question, false);
                     *state = way.assuming(state, question, true);
-                    let no = self.wait(&no, probability.clone());
+                    let no = self.wait(&no, weight);
                     let yes = self.open();
-                    let below_draw = probability.draws() > 0;
+                    let below_draw = !weight.is_empty();
                     self.set(at, Node::Ask { question, asked_by, below_draw, yes, no });
                     at = yes;
                 }
@@ -196,11 +219,9 @@ impl Tree {
     fn draw(
         &mut self,
         way: &mut Way<'_>,
-        mut at: NodeId,
-        id: StateId,
-        mut left: Probability,
+        (mut at, id, mut left): (NodeId, StateId, List),
         (mut numerator, mut place): (u32, InChain),
-    ) -> Option<(NodeId, Probability)> {
+    ) -> Option<(NodeId, List)> {
         let waiting = self.pending.len();
         let mut first = None;
         loop {
@@ -209,14 +230,14 @@ impl Tree {
             let no = may_not.then(|| self.open());
             self.set(at, Node::Draw { yes, no });
             if let Some(yes) = yes {
-                let probability = left.draw(numerator);
+                let weight = self.weights.draw(left, numerator);
                 match first {
-                    None => first = Some((yes, place.drawn(), probability)),
-                    Some(_) => self.fork(id, place.drawn(), yes, probability),
+                    None => first = Some((yes, place.drawn(), weight)),
+                    Some(_) => self.fork(id, place.drawn(), yes, weight),
                 }
             }
             let Some(no) = no else { break };
-            left = left.draw_complement(numerator);
+            left = self.weights.draw_complement(left, numerator);
             place = place.turned_away();
             let Some(next) = way.draw_at(place) else {
                 self.fork(id, place, no, left);
@@ -228,11 +249,11 @@ impl Tree {
         if let Some(forks) = self.pending.get_mut(waiting..) {
             forks.reverse();
         }
-        let (node, place, probability) = first?;
+        let (node, place, weight) = first?;
         if let Some(state) = self.states.get_mut(id) {
             state.at = At::Rule(place);
         }
-        Some((node, probability))
+        Some((node, weight))
     }
 
     fn open(&mut self) -> NodeId {
@@ -240,21 +261,21 @@ impl Tree {
         self.nodes.len() - 1
     }
 
-    fn wait(&mut self, state: &State, probability: Probability) -> NodeId {
+    fn wait(&mut self, state: &State, weight: List) -> NodeId {
         let (node, id) = (self.open(), self.states.len());
         self.states.extend_from_slice(std::slice::from_ref(state));
-        self.pending.push(Pending { node, state: id, probability });
+        self.pending.push(Pending { node, state: id, weight });
         node
     }
 
     /// A state again, at another place. What was just written is slow to copy, so that is written behind.
-    fn fork(&mut self, id: StateId, place: InChain, node: NodeId, probability: Probability) {
+    fn fork(&mut self, id: StateId, place: InChain, node: NodeId, weight: List) {
         let other = self.states.len();
         self.states.extend_from_within(id..=id);
         if let Some(state) = self.states.get_mut(other) {
             state.at = At::Rule(place);
         }
-        self.pending.push(Pending { node, state: other, probability });
+        self.pending.push(Pending { node, state: other, weight });
     }
 
     fn set(&mut self, at: NodeId, node: Node) {

@@ -80,11 +80,11 @@ impl Way<'_> {
 
     /// What a state at its end tells, apart from the rules on its way.
     fn outcome_at(&self, ended: EndedRef<'_>) -> Outcome {
-        let EndedRef { state, end, probability } = ended;
+        let EndedRef { state, end, .. } = ended;
         let not_in_dump = self.not_in_dump(state);
         let verdict = if not_in_dump.is_empty() { end.verdict } else { Verdict::Unknown };
         Outcome {
-            probability: probability.clone(),
+            probability: ended.probability().clone(),
             assume: Vec::new(),
             verdict,
             place: end.place,
