@@ -129,7 +129,11 @@ impl Way<'_> {
             Some(Routed::Forward(hop)) => hop.interface.unwrap_or(InterfaceName::LOOPBACK),
             _ => InterfaceName::LOOPBACK,
         };
-        let key = RouteKey { src: state.dst, dst: state.src, mark, in_interface, out_interface: None };
+        // What is for all of the link or for a group tells no source (`ip_route_input_slow`, `ip_mc_validate_source`).
+        let is_for_many = state.dst.is_multicast()
+            || matches!(self.host.address_type(state.dst), Some(AddressType::Broadcast));
+        let src = if is_for_many { RouteKey::nobody(state.dst) } else { state.dst };
+        let key = RouteKey { src, dst: state.src, mark, in_interface, out_interface: None };
         let passes = match routing.is_known().then(|| routing.route(&key)) {
             Some(Routed::Forward(_)) if filter == ReversePath::Loose => Some(true),
             Some(Routed::Forward(_)) => {
