@@ -70,6 +70,10 @@ impl Printer<'_> {
     fn only_case(&self, out: &mut impl Write, case: &Case, all_steps: bool) -> io::Result<()> {
         self.assumptions(out, "if", &case.assume)?;
         self.outcomes(out, case)?;
+        // Of ways that were put together no rules are told.
+        if case.outcomes.iter().any(|outcome| outcome.matched_rules.is_none()) {
+            return Ok(());
+        }
         let shown = if all_steps || case.outcomes.len() <= STEPS_SHOWN { case.outcomes.len() } else { 1 };
         for (number, outcome) in case.outcomes.iter().take(shown).enumerate() {
             if case.outcomes.len() == 1 {
@@ -96,7 +100,14 @@ impl Printer<'_> {
                 None => groups.push((told, vec![case])),
             }
         }
-        for (_, alike) in &groups {
+        // A destination that rules have chosen is most often a Pod's, and no address of the node.
+        let delivered_here = |case: &Case| {
+            let outcomes = case.outcomes.iter();
+            outcomes.filter(|outcome| outcome.dnat_by.is_some() && outcome.verdict == Verdict::Local).count()
+        };
+        groups.sort_by_key(|(_, alike)| alike.first().map(|case| delivered_here(case)));
+        for (number, (_, alike)) in (1..).zip(&groups) {
+            writeln!(out, "\n{OPEN}case {number} of {}{OPEN:#}", groups.len())?;
             if let Some(first) = alike.first() {
                 self.outcomes(out, first)?;
             }

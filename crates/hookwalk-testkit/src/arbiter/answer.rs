@@ -46,6 +46,8 @@ pub struct Answer {
     /// Every rule whose matches all held, the ends of chains and policies, with the mark after each, in order:
     /// `nat/KUBE-SERVICES/4 mark 0x0`.
     pub steps: Vec<String>,
+    /// Whether there are steps: of ways that a limit made one the engine tells none.
+    pub steps_are_told: bool,
     /// Rules that may have matched as well or not, without a difference to all else: `nat/KUBE-SERVICES/4`. Where
     /// there are some, ends of chains and marks on the way are not compared.
     pub maybe: Vec<String>,
@@ -95,7 +97,9 @@ impl Answer {
     /// Where it differs from what was seen.
     pub fn differs(&self, seen: &Answer) -> Option<String> {
         let is_unknown = self.verdict == "unknown";
-        let steps_fit = if is_unknown && !self.maybe.is_empty() {
+        let steps_fit = if !self.steps_are_told {
+            true
+        } else if is_unknown && !self.maybe.is_empty() {
             let mut others = self.certain_rules(&seen.steps);
             self.certain_rules(&self.steps).all(|rule| others.any(|other| other == rule))
         } else if is_unknown {
@@ -192,6 +196,7 @@ mod tests {
         Answer {
             verdict: verdict.to_owned(),
             steps: steps.iter().map(|&step| step.to_owned()).collect(),
+            steps_are_told: true,
             maybe: vec![],
             packet: None,
             share: Probability::ONE,
@@ -207,6 +212,8 @@ mod tests {
         assert_eq!(walk.agree(&other).unwrap_err(), "step 2: the end against c; or step 2: b against c");
         let unknown = Answers { possible: vec![answer("unknown", &["a"])], unknown: vec![] };
         assert_eq!(unknown.agree(&other), Ok(0));
+        let untold = Answer { steps_are_told: false, ..answer("dropped in FORWARD", &[]) };
+        assert_eq!(untold.differs(&other), None);
         let maybe = Answer { maybe: vec!["a".to_owned()], ..answer("dropped in FORWARD", &["c"]) };
         assert_eq!(maybe.differs(&other), None);
     }

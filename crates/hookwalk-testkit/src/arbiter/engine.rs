@@ -231,6 +231,7 @@ fn answer(outcome: &Outcome) -> Answer {
     Answer {
         verdict,
         steps: outcome.steps.iter().map(step).collect(),
+        steps_are_told: outcome.matched_rules.is_some(),
         maybe: outcome.maybe_rules.iter().map(ToString::to_string).collect(),
         packet,
         share: outcome.probability.clone(),

@@ -221,7 +221,14 @@ fn answer(seen: &Observation, backend: Option<Backend>) -> Answer {
         }
     });
     let steps = seen.steps.iter().filter(|step| backend.is_none_or(|backend| step.backend == backend));
-    Answer { verdict, steps: steps.map(step).collect(), maybe: vec![], packet, share: Probability::ONE }
+    Answer {
+        verdict,
+        steps: steps.map(step).collect(),
+        steps_are_told: true,
+        maybe: vec![],
+        packet,
+        share: Probability::ONE,
+    }
 }
 
 fn step(step: &Step) -> String {

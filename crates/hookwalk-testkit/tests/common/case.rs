@@ -136,6 +136,7 @@ impl Seen {
         Answer {
             verdict: self.verdict.clone(),
             steps: self.steps.clone(),
+            steps_are_told: true,
             maybe: vec![],
             packet,
             share: hookwalk::Probability::ONE,
