@@ -202,3 +202,25 @@ fn a_thousand_endpoints_are_a_thousand_outcomes() {
     assert!(!walk.truncated);
     assert_whole(&walk);
 }
+
+#[test]
+fn a_rule_with_a_memory_that_jumps_is_walked_on_where_ways_merge() {
+    let draw = "-A C -m statistic --mode random --probability 0.50000000000\n";
+    let text = filter(&["C"], &format!("-A FORWARD -m limit --limit 9/sec -j C\n{}", draw.repeat(20)));
+    let walk = engine(&text).walk(&packet()).unwrap();
+    assert!(walk.truncated);
+    let [only] = walk.cases[0].outcomes.as_slice() else { panic!("{walk:?}") };
+    assert_eq!((only.verdict, &only.probability), (Verdict::Forwarded, &Probability::ONE));
+}
+
+#[test]
+fn equal_ends_have_one_later_packet_where_ways_merge() {
+    let draw = "-A FORWARD -m statistic --mode random --probability 0.50000000000\n";
+    let text = filter(&[], &draw.repeat(20));
+    let mut later = packet();
+    later.state = PacketState::Second;
+    let walk = engine(&text).walk(&later).unwrap();
+    assert!(walk.truncated);
+    assert_eq!(walk.cases[0].outcomes.len(), 1, "{walk:?}");
+    assert_whole(&walk);
+}

@@ -6,7 +6,6 @@
 //! power of n. Which rules matched is lost; everything else stays exact.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
@@ -76,7 +75,7 @@ struct Merged<'w, 'e> {
     way: &'w mut Way<'e>,
     limits: Limits,
     /// What became of a state that entered a chain.
-    memo: FxHashMap<State, Rc<Exits>>,
+    memo: FxHashMap<State, Exits>,
     /// Whether a further question may make further cases; else its ways are left unexplored.
     keep_asking: bool,
 }
@@ -90,13 +89,6 @@ enum Exit {
     Ended(State, End),
 }
 
-impl Exit {
-    /// At an end it no longer counts from where the state last set out.
-    fn ended(state: State, end: End) -> Exit {
-        Exit::Ended(State { at: At::Done, ..state }, end)
-    }
-}
-
 /// A chain, or the whole way, while its states are walked on.
 struct Frame {
     entered_by: State,
@@ -105,6 +97,17 @@ struct Frame {
     /// How many places have so many states.
     widths: BTreeMap<usize, usize>,
     exits: Exits,
+    /// What has ended, before it is asked what comes later: equal ends have the same packets behind them.
+    ended: FxHashMap<(State, End), Probability>,
+    /// The call that is walked before anything else of this.
+    waits_for: Option<Call>,
+}
+
+/// A state that has come to a jump, and where it goes on when it comes back.
+struct Call {
+    callee: State,
+    resume: InChain,
+    weight: Probability,
 }
 
 type Question = (QuestionId, Option<RuleId>);
@@ -114,25 +117,38 @@ impl Merged<'_, '_> {
         let start = State { facts, ..self.way.start() };
         let mut frames = vec![Frame::new(start)];
         while let Some(frame) = frames.last_mut() {
+            if let Some(call) = frame.waits_for.take()
+                && let Some(exits) = self.memo.get(&call.callee)
+            {
+                frame.come_back(&call, exits);
+            }
             let Some((state, weight)) = frame.take() else {
+                let ended = std::mem::take(&mut frame.ended);
+                if !ended.is_empty() {
+                    for ((state, end), weight) in ended {
+                        match self.way.later(&state, &end) {
+                            Later::Nothing => frame.exit(Exit::Ended(state, end), weight),
+                            Later::Packet(next) => frame.add(next, weight),
+                            Later::Unknown(end) => frame.exit(Exit::Ended(state, end), weight),
+                        }
+                    }
+                    continue;
+                }
                 let Some(frame) = frames.pop() else { break };
                 if frames.is_empty() {
                     return Ok(frame.ends());
                 }
-                self.memo.insert(frame.entered_by, Rc::new(frame.exits));
+                self.memo.insert(frame.entered_by, frame.exits);
                 continue;
             };
-            let states = self.memo.len() + frame.exits.len() + frame.width();
+            let states = self.memo.len() + frame.exits.len() + frame.ended.len() + frame.width();
             if weight.draws() > MOST_DRAWS || states > (self.limits.states / MERGED_SHARE).max(LEAST_MERGED) {
                 continue;
             }
             let mut moved = state;
             match self.way.advance(&mut moved) {
-                Turn::End(end) => match self.way.later(&moved, &end) {
-                    Later::Nothing => frame.exit(Exit::ended(moved, end), weight),
-                    Later::Packet(next) => frame.add(next, weight),
-                    Later::Unknown(end) => frame.exit(Exit::ended(moved, end), weight),
-                },
+                // At an end it no longer counts from where the state last set out.
+                Turn::End(end) => sum(&mut frame.ended, (State { at: At::Done, ..moved }, end), weight),
                 Turn::Returned => frame.exit(Exit::Returned(State { at: At::Done, ..moved }), weight),
                 Turn::Draw { numerator, place } => {
                     let (yes, no) = (place.drawn(), place.turned_away());
@@ -147,24 +163,13 @@ impl Merged<'_, '_> {
                 Turn::Ask { question, asked_by } if self.keep_asking => return Err((question, asked_by)),
                 Turn::Ask { .. } | Turn::Exhausted => {}
                 Turn::Call { callee, resume } => {
-                    let callee = State { at: At::Rule(callee), ..moved };
-                    match self.memo.get(&callee) {
-                        Some(exits) => {
-                            for (exit, share) in exits.iter() {
-                                let weight = weight.times(share);
-                                match exit {
-                                    Exit::Returned(state) => {
-                                        frame.add(State { at: At::Rule(resume), ..*state }, weight);
-                                    }
-                                    Exit::Ended(state, end) => {
-                                        frame.exit(Exit::Ended(*state, end.clone()), weight);
-                                    }
-                                }
-                            }
-                        }
+                    let call = Call { callee: State { at: At::Rule(callee), ..moved }, resume, weight };
+                    match self.memo.get(&call.callee) {
+                        Some(exits) => frame.come_back(&call, exits),
                         None => {
-                            frame.add(state, weight);
-                            frames.push(Frame::new(callee));
+                            let callee = Frame::new(call.callee);
+                            frame.waits_for = Some(call);
+                            frames.push(callee);
                         }
                     }
                 }
@@ -177,7 +182,14 @@ impl Merged<'_, '_> {
 impl Frame {
     fn new(entered_by: State) -> Self {
         let (todo, widths) = (BTreeMap::new(), BTreeMap::new());
-        let mut frame = Frame { entered_by, todo, widths, exits: Exits::default() };
+        let mut frame = Frame {
+            entered_by,
+            todo,
+            widths,
+            exits: Exits::default(),
+            ended: FxHashMap::default(),
+            waits_for: None,
+        };
         frame.add(entered_by, Probability::ONE);
         frame
     }
@@ -194,6 +206,17 @@ impl Frame {
 
     fn exit(&mut self, exit: Exit, weight: Probability) {
         sum(&mut self.exits, exit, weight);
+    }
+
+    /// Goes on with what a called chain has made of a state.
+    fn come_back(&mut self, call: &Call, exits: &Exits) {
+        for (exit, share) in exits {
+            let weight = call.weight.times(share);
+            match exit {
+                Exit::Returned(state) => self.add(State { at: At::Rule(call.resume), ..*state }, weight),
+                Exit::Ended(state, end) => self.exit(Exit::Ended(*state, end.clone()), weight),
+            }
+        }
     }
 
     fn take(&mut self) -> Option<(State, Probability)> {
