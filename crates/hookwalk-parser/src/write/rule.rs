@@ -5,31 +5,37 @@ use rustc_hash::FxHashMap;
 use super::Origin;
 use crate::extensions::{Match, Target};
 use crate::types::{Family, MaskedAddress, Negatable, Text};
-use crate::{Backend, BaseMatches, Chain, Dump, OptionText, OptionValue, Rule, Span, Table};
+use crate::{Backend, BaseMatches, Chain, Dump, OptionText, OptionValue, Rule, Table};
 
 /// The rules of one table as they are written.
 pub(super) struct RuleWriter<'d> {
     pub(super) dump: &'d Dump,
     pub(super) table: &'d Table,
+    /// In the order they are written.
+    pub(super) chains: Vec<&'d Chain>,
     /// What whoever reads the text takes the table for.
-    origin: Option<Origin>,
+    pub(super) origin: Option<Origin>,
     /// Chains with the name of a target: where they stand, the name means them.
     hidden_targets: Vec<&'d [u8]>,
-    /// Each chain by its name, once something unknown asks for one.
-    pub(super) by_name: OnceCell<FxHashMap<&'d [u8], &'d Chain>>,
-    /// The line that was written last as it stood.
-    pub(super) written: Option<Span>,
+    /// The lines of rules with something unknown that stand as they are, once such a rule asks for its own.
+    pub(super) standing: OnceCell<FxHashMap<u32, Vec<u8>>>,
 }
 
 impl<'d> RuleWriter<'d> {
-    pub(super) fn new(dump: &'d Dump, table: &'d Table, origin: Option<Origin>) -> Self {
-        let names = table.chains.iter().map(|chain| chain.name.as_bytes());
+    pub(super) fn new(
+        dump: &'d Dump,
+        table: &'d Table,
+        chains: Vec<&'d Chain>,
+        origin: Option<Origin>,
+    ) -> Self {
+        let names = chains.iter().map(|chain| chain.name.as_bytes());
         let hidden_targets = names.filter(|name| Target::named(name).is_some()).collect();
-        RuleWriter { dump, table, origin, hidden_targets, by_name: OnceCell::new(), written: None }
+        RuleWriter { dump, table, chains, origin, hidden_targets, standing: OnceCell::new() }
     }
 
-    pub(super) fn chain(&mut self, chain: &Chain, out: &mut Vec<u8>) {
-        for rule in &chain.rules {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let rules = self.chains.iter().flat_map(|chain| chain.rules.iter().map(move |rule| (chain, rule)));
+        for (chain, rule) in rules {
             if rule.unknown_parts().next().is_some() {
                 self.unknown(rule, chain, out);
             } else {

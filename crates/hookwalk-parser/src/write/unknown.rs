@@ -1,88 +1,130 @@
 //! Rules that hold something which was not understood.
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::rule::{RuleWriter, append, quoted, word};
-use crate::extensions::{Target, UnknownPart};
+use crate::extensions::{Match, Target, UnknownPart};
 use crate::syntax::{Word, split_words, value};
-use crate::types::Text;
 use crate::{Chain, Rule};
 
-impl<'d> RuleWriter<'d> {
+impl RuleWriter<'_> {
     /// Writes a rule: its own text where that is read as the same again, else its known parts with the
     /// unknown ones in quotes.
-    pub(super) fn unknown(&mut self, rule: &Rule, chain: &Chain, out: &mut Vec<u8>) {
-        let line = self.dump.slice(rule.span);
-        // Where the dump ends in this line, what would follow is unknown, and must stay so; a carriage
-        // return at its end would be taken for a part of the line's end. No option takes three words.
-        let is_cut = self.is_last_line(rule.span.end) || trim_blanks(line).ends_with(b"\r");
-        let source = Source::read(line).filter(|source| self.stands_again(rule, source, is_cut));
-        let is_whole = |source: &Source<'_>| source.appends_to(chain.name.as_bytes());
-        if let Some(source) = source {
-            // The rules of one address list share a line, which stands once.
-            if self.written.replace(rule.span) == Some(rule.span) {
-                return;
-            }
-            if is_whole(&source) {
-                out.extend_from_slice(trim_blanks(line));
-            } else {
-                append(rule, chain, out);
-                out.push(b' ');
-                out.extend_from_slice(trim_blanks(source.parts()));
-            }
+    pub(super) fn unknown(&self, rule: &Rule, chain: &Chain, out: &mut Vec<u8>) {
+        if let Some(line) = self.standing.get_or_init(|| self.standing()).get(&rule.span.start) {
+            out.extend_from_slice(line);
         } else {
             append(rule, chain, out);
             self.parts(rule, out);
+            self.end(rule, out);
         }
+    }
+
+    /// The lines that are read again as the rules they made, by where they start in the dump. Whether one is
+    /// depends on all that the reader knows of the table, so that the reader itself is asked.
+    fn standing(&self) -> FxHashMap<u32, Vec<u8>> {
+        let mut text = self.head();
+        let first = 1 + memchr::memchr_iter(b'\n', &text).count();
+        let mut asked = Vec::new();
+        // A list of addresses makes several rules of one line.
+        let mut starts = FxHashSet::default();
+        for chain in &self.chains {
+            for rule in chain.rules.iter().filter(|rule| rule.unknown_parts().next().is_some()) {
+                if let Some(own) = self.own_text(rule, chain).filter(|_| starts.insert(rule.span.start)) {
+                    text.extend_from_slice(&own);
+                    asked.push((rule, &chain.name));
+                }
+            }
+        }
+        let dump = crate::parse(text);
+        let mut read = FxHashMap::default();
+        for chain in dump.tables().iter().flat_map(|table| &table.chains) {
+            for rule in &chain.rules {
+                let of_line = read.entry(rule.line as usize);
+                of_line.and_modify(|only| *only = None).or_insert(Some((rule, &chain.name)));
+            }
+        }
+        let mut standing = FxHashMap::default();
+        // An option that was not understood where it stood may tell the family where it is read again.
+        let family = self.origin.map(|(family, _)| family);
+        if dump.tables().iter().any(|table| table.family != family) {
+            return standing;
+        }
+        for (line, (rule, chain)) in (first..).zip(asked) {
+            if let Some(Some((again, name))) = read.get(&line)
+                && *name == chain
+                && is_alike(rule, again, self.is_cut(rule))
+            {
+                let line = [dump.slice(again.span), b"\n"].concat();
+                standing.insert(rule.span.start, line);
+            }
+        }
+        standing
+    }
+
+    /// The rule's own text as it would stand in its chain.
+    fn own_text(&self, rule: &Rule, chain: &Chain) -> Option<Vec<u8>> {
+        let line = self.dump.slice(rule.span);
+        let source = Source::read(line)?;
+        // A line whose lists of addresses made too many rules need not make too many the next time.
+        let start = source.words.first().map_or(0, |word| word.start);
+        if rule.unknown_parts().any(|part| part.span.start == rule.span.start + start) {
+            return None;
+        }
+        let mut out = Vec::new();
+        if source.appends_to(chain.name.as_bytes()) {
+            out.extend_from_slice(trim_blanks(line));
+        } else {
+            append(rule, chain, &mut out);
+            out.push(b' ');
+            out.extend_from_slice(trim_blanks(source.parts()));
+        }
+        self.end(rule, &mut out);
+        Some(out)
+    }
+
+    /// Ends a line. Where the dump ends in it, what would follow is unknown, and must stay so: no option takes
+    /// three words.
+    fn end(&self, rule: &Rule, out: &mut Vec<u8>) {
         let blanks = out.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
         out.truncate(out.len() - blanks);
-        if is_cut || out.ends_with(b"\r") {
+        if self.is_cut(rule) {
             out.extend_from_slice(" … … …".as_bytes());
         }
         out.push(b'\n');
     }
 
-    /// Whether the dump ends in the line that holds this offset.
-    fn is_last_line(&self, at: u32) -> bool {
-        self.dump.text().get(at as usize..).is_none_or(|rest| memchr::memchr(b'\n', rest).is_none())
+    /// Whether the dump ends in the rule's line.
+    fn is_cut(&self, rule: &Rule) -> bool {
+        let behind = self.dump.text().get(rule.span.end as usize..);
+        behind.is_none_or(|rest| memchr::memchr(b'\n', rest).is_none())
     }
+}
 
-    /// Whether the rule's own text is read again as it was: its target's name must mean what it meant
-    /// where it stood, whatever chains other lines made, renamed or took away.
-    fn stands_again(&self, rule: &Rule, source: &Source<'_>, is_cut: bool) -> bool {
-        // A line with lists of addresses that made too many rules need not make too many the next time.
-        let start = source.words.first().map_or(0, |word| word.start);
-        if rule.unknown_parts().any(|part| part.span.start == rule.span.start + start) {
-            return false;
+/// Whether a rule that is read again says what it said. What stands for the end of a cut line is unknown as
+/// well, and behind a target it makes that unknown.
+fn is_alike(rule: &Rule, again: &Rule, is_cut: bool) -> bool {
+    let same = |one: &UnknownPart, other: &UnknownPart| one.module == other.module && one.text == other.text;
+    let is_known = |part: &&Match| !matches!(part, Match::Unknown(_));
+    let matches_agree = if is_cut {
+        again.unknown_parts().next().is_some()
+            && rule.matches.iter().filter(is_known).eq(again.matches.iter().filter(is_known))
+    } else {
+        rule.matches.len() == again.matches.len()
+            && rule.matches.iter().zip(&again.matches).all(|pair| match pair {
+                (Match::Unknown(one), Match::Unknown(other)) => same(one, other),
+                (one, other) => one == other,
+            })
+    };
+    let targets_agree = match (&rule.target, &again.target) {
+        (Target::Unknown(one), Target::Unknown(other)) if is_cut => {
+            one.module.is_none() || one.module == other.module
         }
-        let stays_unknown = |name: &Text| {
-            // The kernel's own chains are there in any case.
-            if self.table.is_builtin(name.as_bytes()) {
-                return true;
-            }
-            let was_chain = |chain: &Chain| chain.line.is_some_and(|line| line < rule.line);
-            self.named(name.as_bytes()).is_none_or(was_chain)
-        };
-        match &rule.target {
-            Target::None => true,
-            // The words that stand for the end of a cut line are read, so that its target may be known.
-            Target::Unknown(part) => part
-                .module
-                .as_ref()
-                .is_none_or(|name| stays_unknown(name) && (!is_cut || source.names_target(name.as_bytes()))),
-            // The words that stand for the end of a cut line make the target unknown.
-            Target::Jump(name) | Target::Goto(name) if is_cut && !stays_unknown(name) => false,
-            Target::Jump(name) => {
-                let is_target = Target::named(name.as_bytes()).is_some();
-                source.names_target(name.as_bytes()) && (!is_target || self.is_hidden(name.as_bytes()))
-            }
-            Target::Goto(name) => source.names_target(name.as_bytes()),
-            target => !self.is_hidden(target.name().as_bytes()),
-        }
-    }
-
-    fn named(&self, name: &[u8]) -> Option<&'d Chain> {
-        let by_name = || self.table.chains.iter().map(|chain| (chain.name.as_bytes(), chain)).collect();
-        self.by_name.get_or_init(by_name).get(name).copied()
-    }
+        (Target::Unknown(one), Target::None) if is_cut => one.module.is_none(),
+        (Target::Unknown(one), Target::Unknown(other)) => same(one, other),
+        (one, other) => one == other,
+    };
+    rule.counters == again.counters && rule.base == again.base && matches_agree && targets_agree
 }
 
 /// A line that makes a rule by a command.
@@ -133,17 +175,6 @@ impl<'l> Source<'l> {
     fn parts(&self) -> &'l [u8] {
         let from = self.words.get(self.parts).map_or(self.line.len(), |word| word.start as usize);
         self.line.get(from..).unwrap_or_default()
-    }
-
-    /// Whether `-j NAME` or `-g NAME` stands in the line.
-    fn names_target(&self, name: &[u8]) -> bool {
-        self.words.windows(2).any(|pair| match pair {
-            [option, target] => {
-                matches!(option.bare(self.line), b"-j" | b"--jump" | b"-g" | b"--goto")
-                    && *target.text(self.line) == *name
-            }
-            _ => false,
-        })
     }
 }
 
