@@ -94,10 +94,10 @@ impl RuleWriter<'_> {
         out.push(b'\n');
     }
 
-    /// Whether the dump ends in the rule's line.
+    /// Whether the dump ends in the rule's line. A pasted line has no end either way.
     fn is_cut(&self, rule: &Rule) -> bool {
         let behind = self.dump.text().get(rule.span.end as usize..);
-        behind.is_none_or(|rest| memchr::memchr(b'\n', rest).is_none())
+        self.table.line.is_some() && behind.is_none_or(|rest| memchr::memchr(b'\n', rest).is_none())
     }
 }
 
@@ -272,5 +272,7 @@ mod tests {
             let written = canonical(&format!("*filter\n:X - [0:0]\n{line}"));
             assert!(written.ends_with(expected), "{written}");
         }
+        // What somebody pasted is not cut.
+        assert!(canonical("-N X\n-A X -m foo -j LOG").ends_with("-A X -m foo -j LOG\n"));
     }
 }
