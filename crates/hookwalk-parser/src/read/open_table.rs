@@ -182,34 +182,6 @@ impl OpenTable {
         }
     }
 
-    /// Settles `-j NAME` where NAME was no chain yet: the chain may have come later, and else it is
-    /// either missing or a target that is not known.
-    pub(super) fn resolve_targets(&mut self, guesses: &mut usize, diagnostics: &mut Diagnostics) {
-        let mut unresolved = std::mem::take(&mut self.unresolved);
-        if unresolved.is_empty() || self.table.end == TableEnd::Fragment {
-            return;
-        }
-        for rule in self.table.chains.iter().flat_map(|chain| &chain.rules) {
-            let (Target::Jump(name) | Target::Goto(name)) = &rule.target else { continue };
-            let start = rule.span.start;
-            let Some(Place { span, column }) = unresolved.remove(&start) else { continue };
-            if self.chain(name.as_bytes()).is_some() {
-                continue;
-            }
-            diagnostics.in_line(Code::MissingChain, rule.line, column, span, || {
-                format!("the table has no chain {}", quote(name.as_bytes()))
-            });
-            let chains = &self.table.chains;
-            if let Some(left) = guesses.checked_sub(chains.len() + Target::NAMES.len()) {
-                *guesses = left;
-                let near = |chain: &&Chain| similar::is_near(name.as_bytes(), chain.name.as_bytes());
-                let near = chains.iter().find(near).map(|chain| chain.name.as_bytes());
-                let chain = near.map(|near| format!("did you mean {}?", quote(near)));
-                diagnostics.help(chain.or_else(|| similar::target(name.as_bytes())));
-            }
-        }
-    }
-
     /// A cut table may lack rules of the chain it was cut in and of all behind it: iptables-save
     /// writes rules in the order of the chains. In any other order, every chain may lack some.
     pub(super) fn report_missing_commit(&mut self, diagnostics: &mut Diagnostics) {
@@ -221,6 +193,36 @@ impl OpenTable {
         let first = if self.in_order { self.run_chain } else { 0 };
         for chain in self.table.chains.iter_mut().skip(first) {
             chain.lose(line);
+        }
+    }
+}
+
+/// Settles `-j NAME` where NAME was no chain yet: the chain may have come later, and else it is either missing
+/// or a target that is not known.
+pub(super) fn resolve_targets(
+    table: &Table,
+    mut unresolved: FxHashMap<u32, Place>,
+    guesses: &mut usize,
+    diagnostics: &mut Diagnostics,
+) {
+    let chains = &table.chains;
+    let names = Names::of(chains);
+    for rule in chains.iter().flat_map(|chain| &chain.rules) {
+        let (Target::Jump(name) | Target::Goto(name)) = &rule.target else { continue };
+        let start = rule.span.start;
+        let Some(Place { span, column }) = unresolved.remove(&start) else { continue };
+        if names.get(chains, name.as_bytes()).is_some() {
+            continue;
+        }
+        diagnostics.in_line(Code::MissingChain, rule.line, column, span, || {
+            format!("the table has no chain {}", quote(name.as_bytes()))
+        });
+        if let Some(left) = guesses.checked_sub(chains.len() + Target::NAMES.len()) {
+            *guesses = left;
+            let near = |chain: &&Chain| similar::is_near(name.as_bytes(), chain.name.as_bytes());
+            let near = chains.iter().find(near).map(|chain| chain.name.as_bytes());
+            let chain = near.map(|near| format!("did you mean {}?", quote(near)));
+            diagnostics.help(chain.or_else(|| similar::target(name.as_bytes())));
         }
     }
 }

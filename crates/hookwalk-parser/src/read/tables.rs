@@ -4,7 +4,7 @@ use super::Reader;
 use super::diagnostics::{Diagnostics, quote};
 use super::guess;
 use super::names::Names;
-use super::open_table::{OpenTable, Place};
+use super::open_table::{OpenTable, Place, resolve_targets};
 use super::origin::Origin;
 use crate::types::{Family, Text};
 use crate::{Backend, Code, Counters, Policy, Rule, Span, Table, TableEnd};
@@ -43,6 +43,9 @@ pub(super) struct Tables<'r> {
     open: Option<OpenTable>,
     /// How many tables were opened.
     opened: usize,
+    /// By the index of a table among `done`, its rules that jump to what was no chain when they were read: a
+    /// table that goes on may still make it one.
+    unresolved: FxHashMap<usize, FxHashMap<u32, Place>>,
     /// How much more the lists of addresses may grow the dump.
     expansions_left: usize,
     /// How many rules `-I`, `-D` and their like may still pass over or move.
@@ -67,6 +70,7 @@ impl<'r> Tables<'r> {
             told_of_nft: false,
             open: None,
             opened: 0,
+            unresolved: FxHashMap::default(),
             expansions_left: 4096 + len / 32,
             moves_left: 4_000_000,
             guesses_left: 200_000 + len / 2,
@@ -140,6 +144,7 @@ impl<'r> Tables<'r> {
                 open.table.family = open.table.family.or(table.family);
                 open.names = Names::of(&open.table.chains);
                 open.goes_on = Some((at, line));
+                open.unresolved = self.unresolved.remove(&at).unwrap_or_default();
                 self.set_open(open);
                 return;
             }
@@ -244,7 +249,6 @@ impl<'r> Tables<'r> {
             _ => end,
         };
         open.drop_deleted();
-        open.resolve_targets(&mut self.guesses_left, diagnostics);
         if open.lost_before_chains && end == TableEnd::Commit {
             // Nothing else of the table is there to bear the gap.
             open.table.end = TableEnd::Missing;
@@ -254,6 +258,10 @@ impl<'r> Tables<'r> {
         }
         if open.table.line.is_none() && open.table.name.as_bytes().is_empty() {
             guess::name_table(&mut open.table, diagnostics);
+        }
+        if !open.unresolved.is_empty() && end != TableEnd::Fragment {
+            let at = goes_on.map_or(self.done.len(), |(at, _)| at);
+            self.unresolved.insert(at, std::mem::take(&mut open.unresolved));
         }
         match goes_on.and_then(|(at, _)| self.done.get_mut(at)) {
             Some(slot) => *slot = open.table,
@@ -288,6 +296,13 @@ impl<'r> Tables<'r> {
     /// Ends what the end of the input ends.
     pub(super) fn finish(&mut self, diagnostics: &mut Diagnostics) {
         self.close(TableEnd::Missing, diagnostics);
+        let mut unresolved: Vec<_> = self.unresolved.drain().collect();
+        unresolved.sort_unstable_by_key(|(at, _)| *at);
+        for (at, places) in unresolved {
+            if let Some(table) = self.done.get(at) {
+                resolve_targets(table, places, &mut self.guesses_left, diagnostics);
+            }
+        }
     }
 
     /// Declares a chain by a `:CHAIN POLICY` line.

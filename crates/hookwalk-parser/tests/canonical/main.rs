@@ -249,9 +249,10 @@ const PAGE: &str = "\
 
 `hookwalk fmt --canonical` prints a dump from its typed fields alone, as iptables-save 1.8.9 would print it
 once it was restored, on the dump's own backend and for its own family. A rule with a part that was not
-understood stands as it was read; where that text would be read otherwise (a row of a listing, the name of
-a target that a later line makes a chain's) its unknown parts stand in quotes, which are never options.
-Canonical of canonical is itself.
+understood stands as it was read; where that text would be read otherwise (a row of a listing, a list of
+addresses, the name of a target that a later line makes a chain's) its unknown parts stand in quotes, which
+are never options. The reader itself is asked which it is: each such line is read once more in the table as
+it is written. Canonical of canonical is itself.
 
 Three tests of `crates/hookwalk-parser/tests/` hold it to that:
 
