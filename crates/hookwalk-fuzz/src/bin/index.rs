@@ -3,7 +3,7 @@
 
 #[cfg(feature = "libfuzzer")]
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    hookwalk_fuzz::check_index(bytes);
+    _ = hookwalk_fuzz::check_index(bytes);
 });
 
 #[cfg(not(feature = "libfuzzer"))]
