@@ -25,7 +25,8 @@ pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>, chosen: 
     if state.translated.any() && (state.dst, state.dport) == (view.packet.dst, view.packet.dport) {
         (state.dst, state.dport) = before;
     }
-    state.rewritten_destination(before, view.rule_id);
+    let draws_id = (t.random || t.random_fully) && view.packet.protocol.is_icmp();
+    state.rewritten_destination(before, draws_id, view.rule_id);
     Effect::Accept
 }
 
@@ -33,10 +34,11 @@ pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>, chosen: 
 /// where there may be.
 pub(super) fn apply_plain(t: &DnatTarget, state: &mut State, protocol: Protocol, rule: RuleId) -> bool {
     match t.to.addresses {
+        // ICMP has no port.
         Some(range) if range.first == range.last && state.dport.is_some() && !state.translated.any() => {
             let before = (state.dst, state.dport);
             set(t, range.first, state, protocol);
-            state.rewritten_destination(before, rule);
+            state.rewritten_destination(before, false, rule);
             true
         }
         _ => false,

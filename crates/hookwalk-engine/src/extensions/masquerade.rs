@@ -12,10 +12,12 @@ pub(super) fn apply(t: MasqueradeTarget, state: &mut State, view: &View<'_>) -> 
         Some(address) => state.src = address,
         None => state.src_unknown = true,
     }
+    let random = t.random || t.random_fully;
     if view.packet.protocol.has_ports() {
-        source_port(t.to_ports.map(|ports| ports.0), t.random || t.random_fully, state);
+        source_port(t.to_ports.map(|ports| ports.0), random, state);
     }
-    state.rewritten_source(before, view.rule_id);
+    let draws_id = random && view.packet.protocol.is_icmp();
+    state.rewritten_source(before, draws_id, view.rule_id);
     state.masquerade = true;
     Effect::Accept
 }

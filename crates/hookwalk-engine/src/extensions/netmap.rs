@@ -14,11 +14,11 @@ pub(super) fn apply(t: &NetmapTarget, state: &mut State, view: &View<'_>) -> Eff
     if matches!(view.hook, Hook::Prerouting | Hook::Output) {
         let before = (state.dst, state.dport);
         state.dst = mapped(state.dst, to);
-        state.rewritten_destination(before, view.rule_id);
+        state.rewritten_destination(before, false, view.rule_id);
     } else {
         let before = (state.src, state.sport);
         state.src = mapped(state.src, to);
-        state.rewritten_source(before, view.rule_id);
+        state.rewritten_source(before, false, view.rule_id);
     }
     Effect::Accept
 }

@@ -15,9 +15,11 @@ pub(super) fn apply(t: &SnatTarget, state: &mut State, view: &View<'_>, chosen: 
     };
     let before = (state.src, state.sport);
     state.src = address;
+    let random = t.random || t.random_fully;
     if view.packet.protocol.has_ports() {
-        masquerade::source_port(t.to.ports, t.random || t.random_fully, state);
+        masquerade::source_port(t.to.ports, random, state);
     }
-    state.rewritten_source(before, view.rule_id);
+    let draws_id = random && view.packet.protocol.is_icmp();
+    state.rewritten_source(before, draws_id, view.rule_id);
     Effect::Accept
 }

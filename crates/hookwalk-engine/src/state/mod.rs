@@ -263,10 +263,16 @@ impl State {
     }
 
     /// NAT set the destination; what is as before was no rewrite
-    /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info` sets the status bit on a change only).
-    pub(crate) fn rewritten_destination(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
+    /// (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_setup_info` sets the status bit on a change only). Where it drew
+    /// an ICMP id, that is one.
+    pub(crate) fn rewritten_destination(
+        &mut self,
+        before: (IpAddr, Option<u16>),
+        draws_id: bool,
+        rule: RuleId,
+    ) {
         self.nat_settled = true;
-        if before != (self.dst, self.dport) || self.dport_range.is_some() {
+        if before != (self.dst, self.dport) || self.dport_range.is_some() || draws_id {
             self.translated = self.translated.without(Translated::DESTINATION);
             self.dnat = true;
             self.dnat_by = Some(rule);
@@ -274,10 +280,10 @@ impl State {
         }
     }
 
-    /// NAT set the source; what is as before was no rewrite.
-    pub(crate) fn rewritten_source(&mut self, before: (IpAddr, Option<u16>), rule: RuleId) {
+    /// NAT set the source; what is as before was no rewrite. Where it drew an ICMP id, that is one.
+    pub(crate) fn rewritten_source(&mut self, before: (IpAddr, Option<u16>), draws_id: bool, rule: RuleId) {
         self.nat_settled = true;
-        if before != (self.src, self.sport) || self.src_unknown || self.sport_range.is_some() {
+        if before != (self.src, self.sport) || self.src_unknown || self.sport_range.is_some() || draws_id {
             self.translated = self.translated.without(Translated::SOURCE);
             self.snat = true;
             self.rewrites += 1;

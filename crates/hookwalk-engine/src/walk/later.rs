@@ -312,7 +312,7 @@ impl Way<'_> {
                 state.snat = true;
                 Ok(())
             }
-            _ if is_taken && !protocol.has_ports() && !is_icmp(protocol) => {
+            _ if is_taken && !protocol.has_ports() && !protocol.is_icmp() => {
                 let arrives = state.in_interface != Interface::None;
                 let is_local = arrives && state.route.is_some_and(|route| route.to_this_node);
                 let hook = if is_local { Hook::Input } else { Hook::Postrouting };
@@ -322,8 +322,4 @@ impl Way<'_> {
             _ => Ok(()),
         }
     }
-}
-
-fn is_icmp(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::ICMP | Protocol::ICMPV6)
 }

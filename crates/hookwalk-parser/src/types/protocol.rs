@@ -41,6 +41,11 @@ impl Protocol {
     pub const fn has_ports(self) -> bool {
         matches!(self, Self::TCP | Self::UDP | Self::DCCP | Self::SCTP | Self::UDPLITE)
     }
+
+    /// Whether it is ICMP, of either family.
+    pub const fn is_icmp(self) -> bool {
+        matches!(self, Self::ICMP | Self::ICMPV6)
+    }
 }
 
 /// Number and names; the first name is the one iptables-save 1.8.9 prints.
