@@ -32,7 +32,9 @@ impl Tables<'_> {
         if !self.may_move(len) {
             return Err(Refused::TooMany);
         }
-        self.current().table.chains.get_mut(at).map(|chain| &mut chain.rules).ok_or(Refused::NotThere)
+        let open = self.current();
+        open.changed(at);
+        open.table.chains.get_mut(at).map(|chain| &mut chain.rules).ok_or(Refused::NotThere)
     }
 
     /// Puts rules before the one with a number, from 1; behind the last when it is one more.
@@ -90,12 +92,7 @@ impl Tables<'_> {
                 if !self.may_move(count) {
                     return Err(Refused::TooMany);
                 }
-                let open = self.current();
-                open.flush_run();
-                for chain in &mut open.table.chains {
-                    chain.rules.clear();
-                    chain.gaps.clear();
-                }
+                self.current().empty();
             }
         }
         Ok(())

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 
 use super::diagnostics::{Diagnostics, quote};
@@ -35,6 +37,9 @@ pub(super) struct OpenTable {
     /// The first line lost since the last rule: it may have been a rule of that one's chain, of the
     /// next one's, or of one between.
     pub(super) lost: Option<u32>,
+    /// Once a line was lost: the chains that have got no gap since they last had a rule more or fewer, so that those
+    /// that have one are not looked at for every lost line.
+    without_gap: Option<BTreeSet<usize>>,
     /// Chains that `-X` took away; they leave when the table ends.
     pub(super) deleted: Vec<usize>,
     /// A line was lost, and the table had no chain.
@@ -58,6 +63,7 @@ impl OpenTable {
             has_rules: false,
             unresolved: FxHashMap::default(),
             lost: None,
+            without_gap: None,
             deleted: Vec::new(),
             lost_before_chains: false,
             goes_on: None,
@@ -75,6 +81,7 @@ impl OpenTable {
         let (rules, gaps) = (Vec::new(), Vec::new());
         self.table.chains.push(Chain { name, line: None, policy: None, counters: None, rules, gaps });
         self.names.insert(&self.table.chains, at);
+        self.changed(at);
         at
     }
 
@@ -116,17 +123,37 @@ impl OpenTable {
     pub(super) fn settle_lost(&mut self, next: usize) {
         let Some(line) = self.lost.take() else { return };
         let last = next.min(self.table.chains.len().saturating_sub(1));
-        let range =
-            if self.run_chain <= last { self.run_chain..=last } else { self.run_chain..=self.run_chain };
-        for chain in self.table.chains.get_mut(range).unwrap_or_default() {
-            chain.lose(line);
+        let last = last.max(self.run_chain);
+        let chains = &mut self.table.chains;
+        let without_gap = self.without_gap.get_or_insert_with(|| (0..chains.len()).collect());
+        let also = (next < self.run_chain).then_some(next);
+        while let Some(at) = without_gap.range(self.run_chain..=last).next().copied() {
+            without_gap.remove(&at);
+            if let Some(chain) = chains.get_mut(at) {
+                chain.lose(line);
+            }
         }
-        if next < self.run_chain
-            && let Some(chain) = self.table.chains.get_mut(next)
-        {
+        if let Some(chain) = also.and_then(|also| chains.get_mut(also)) {
             chain.lose(line);
         }
         self.lost_before_chains |= self.table.chains.is_empty();
+    }
+
+    /// Notes that a chain has other rules than before.
+    pub(super) fn changed(&mut self, chain: usize) {
+        if let Some(without_gap) = &mut self.without_gap {
+            without_gap.insert(chain);
+        }
+    }
+
+    /// Empties all chains.
+    pub(super) fn empty(&mut self) {
+        self.flush_run();
+        for chain in &mut self.table.chains {
+            chain.rules.clear();
+            chain.gaps.clear();
+        }
+        self.without_gap = None;
     }
 
     pub(super) fn empty_chain(&mut self, name: &[u8]) {
@@ -136,6 +163,7 @@ impl OpenTable {
             chain.rules.clear();
             chain.gaps.clear();
         }
+        self.changed(at);
     }
 
     pub(super) fn check_name(&self, name: &[u8], diagnostics: &mut Diagnostics) {
@@ -168,6 +196,7 @@ impl OpenTable {
         if self.run.is_empty() {
             return;
         }
+        self.changed(self.run_chain);
         if let Some(chain) = self.table.chains.get_mut(self.run_chain) {
             // A long run moves as it is, so that the rules of a large dump are never there twice.
             if chain.rules.is_empty() && self.run.len() >= LONG {
