@@ -309,7 +309,11 @@ impl Translated {
         Translated(self.0 | other.0)
     }
 
-    const fn without(self, other: Translated) -> Translated {
+    pub(crate) const fn has(self, other: Translated) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(crate) const fn without(self, other: Translated) -> Translated {
         Translated(self.0 & !other.0)
     }
 }

@@ -1,5 +1,8 @@
 //! The later packets of a connection: the same mapping, and no nat rule asked.
 
+use std::net::Ipv6Addr;
+
+use hookwalk_parser::extensions::Target;
 use hookwalk_parser::types::{Protocol, TcpFlags};
 
 use super::tracking;
@@ -8,9 +11,9 @@ use crate::extensions::masquerade;
 use crate::host::ConnectionTuple;
 use crate::outcome::{Place, Verdict};
 use crate::packet::{InterfaceName, Packet, PacketState};
-use crate::program::Hook;
+use crate::program::{Go, Hook};
 use crate::question::{Field, Question, Ranges};
-use crate::state::{At, Connection, ConnectionId, Interface, List, PacketId, State};
+use crate::state::{At, Connection, ConnectionId, Interface, List, PacketId, State, Translated};
 
 /// What follows the end of a first packet.
 pub(crate) enum Later {
@@ -86,6 +89,34 @@ impl Way<'_> {
         };
         let start = self.start_later(state, connection_id, kind, packet, in_interface);
         Later::Packet(if comes_back && state.translated.any() { self.as_stranger(start) } else { start })
+    }
+
+    /// What comes in again by lo gets the destination of its connection anew, whatever `DNPT` has made of it, and so
+    /// another route (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_packet`; `net/netfilter/nf_nat_proto.c`,
+    /// `nf_nat_ipv6_in`).
+    pub(super) fn map_again(&self, state: &mut State) -> Move {
+        if !state.translated.has(Translated::DESTINATION) {
+            return Ok(());
+        }
+        let step = state.dnat_by.and_then(|rule| self.program.step(rule));
+        let target = match step.map(|step| step.go) {
+            Some(Go::Target(target)) => self.program.target(target),
+            _ => None,
+        };
+        let mapped = match target {
+            Some(Target::Dnat(t)) => t.to.addresses.filter(|all| all.first == all.last).map(|all| all.first),
+            Some(Target::Redirect(_)) => Some(Ipv6Addr::LOCALHOST.into()),
+            _ => None,
+        };
+        let Some(mapped) = mapped else {
+            let reason = "NAT maps the packet again, to which address is not known behind `DNPT`".to_owned();
+            return Err(Turn::End(End::unknown(Place::Hook(Hook::Prerouting), reason)));
+        };
+        if state.dst != mapped {
+            (state.dst, state.route) = (mapped, None);
+        }
+        state.translated = state.translated.without(Translated::DESTINATION);
+        Ok(())
     }
 
     /// What comes back from or to an address that `DNPT` or `SNPT` has made belongs to no connection: conntrack has seen

@@ -318,6 +318,9 @@ impl Way<'_> {
                 return Ok(());
             }
             state.nat_settled = false;
+            if state.looped_back && hook == Hook::Prerouting && state.dnat && state.translated.any() {
+                self.map_again(state)?;
+            }
             if state.tracking != PacketState::New || state.looped_back {
                 self.behind(state, hook, table);
                 return Ok(());
