@@ -205,23 +205,24 @@ mod tests {
     const TEXT: &[u8] = b"*nat\n:X - [0:0]\n-A X -j RETURN\nCOMMIT\n";
 
     #[test]
-    fn compressed_inputs_open_as_they_are() {
+    fn compressed_inputs_open_as_they_are() -> Result<(), Box<dyn std::error::Error>> {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        gzip.write_all(TEXT).unwrap();
-        let gzip = gzip.finish().unwrap();
+        gzip.write_all(TEXT)?;
+        let gzip = gzip.finish()?;
         let mut xz = Vec::new();
-        lzma_rs::xz_compress(&mut &*TEXT, &mut xz).unwrap();
+        lzma_rs::xz_compress(&mut &*TEXT, &mut xz)?;
         let zstd = ruzstd::encoding::compress_to_vec(TEXT, ruzstd::encoding::CompressionLevel::Fastest);
         for packed in [TEXT.to_vec(), gzip.clone(), xz.clone(), zstd.clone()] {
-            assert_eq!(unpacked(packed).unwrap(), TEXT);
+            assert_eq!(unpacked(packed).ok().as_deref(), Some(TEXT));
         }
         // Several gzip or zstd files may stand one behind the other.
         for packed in [&gzip, &zstd] {
-            assert_eq!(unpacked(packed.repeat(2)).unwrap(), TEXT.repeat(2));
+            assert_eq!(unpacked(packed.repeat(2)).ok(), Some(TEXT.repeat(2)));
         }
         for packed in [gzip, xz, zstd] {
-            assert!(unpacked(packed.get(..packed.len() - 5).unwrap().to_vec()).is_err());
+            assert!(unpacked(packed[..packed.len() - 5].to_vec()).is_err());
         }
+        Ok(())
     }
 
     #[test]

@@ -78,13 +78,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_hang_below_the_first_line() {
+    fn words_hang_below_the_first_line() -> Result<(), Box<dyn std::error::Error>> {
         let mut out = Vec::new();
         let words = Paragraph::new().plain("goes through a chain with a long name");
-        words.write(&mut out, "  12  ", 8, 24).unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "  12  goes through a\n        chain with a\n        long name\n"
-        );
+        words.write(&mut out, "  12  ", 8, 24)?;
+        let expected = "  12  goes through a\n        chain with a\n        long name\n";
+        assert_eq!(String::from_utf8(out)?, expected);
+        Ok(())
     }
 }

@@ -25,8 +25,7 @@ pub(super) fn apply(t: &DnatTarget, state: &mut State, view: &View<'_>, chosen: 
     if state.translated.any() && (state.dst, state.dport) == (view.packet.dst, view.packet.dport) {
         (state.dst, state.dport) = before;
     }
-    let draws_id = (t.random || t.random_fully) && view.packet.protocol.is_icmp();
-    state.rewritten_destination(before, draws_id, view.rule_id);
+    state.rewritten_destination(before, view.draws_id(t.random || t.random_fully), view.rule_id);
     Effect::Accept
 }
 

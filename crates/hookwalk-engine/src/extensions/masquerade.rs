@@ -16,8 +16,7 @@ pub(super) fn apply(t: MasqueradeTarget, state: &mut State, view: &View<'_>) -> 
     if view.packet.protocol.has_ports() {
         source_port(t.to_ports.map(|ports| ports.0), random, state);
     }
-    let draws_id = random && view.packet.protocol.is_icmp();
-    state.rewritten_source(before, draws_id, view.rule_id);
+    state.rewritten_source(before, view.draws_id(random), view.rule_id);
     state.masquerade = true;
     Effect::Accept
 }

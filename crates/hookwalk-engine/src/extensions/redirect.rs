@@ -74,7 +74,6 @@ pub(super) fn apply(t: RedirectTarget, state: &mut State, view: &View<'_>) -> Ef
     if view.packet.protocol.has_ports() {
         dnat::destination_port(to, t.random, state);
     }
-    let draws_id = t.random && view.packet.protocol.is_icmp();
-    state.rewritten_destination(before, draws_id, view.rule_id);
+    state.rewritten_destination(before, view.draws_id(t.random), view.rule_id);
     Effect::Accept
 }

@@ -19,7 +19,6 @@ pub(super) fn apply(t: &SnatTarget, state: &mut State, view: &View<'_>, chosen: 
     if view.packet.protocol.has_ports() {
         masquerade::source_port(t.to.ports, random, state);
     }
-    let draws_id = random && view.packet.protocol.is_icmp();
-    state.rewritten_source(before, draws_id, view.rule_id);
+    state.rewritten_source(before, view.draws_id(random), view.rule_id);
     Effect::Accept
 }

@@ -448,8 +448,8 @@ impl Program {
         packet: &Packet,
         state: &State,
     ) -> Option<(Judged, Looks)> {
-        let step = self.step(rule).filter(|step| step.told)?;
-        let judged = match self.conditions_of(step) {
+        let (step, conditions) = self.told(rule)?;
+        let judged = match conditions {
             [] => Judged::Yes,
             [Condition::Draw(numerator)] => Judged::Draw(*numerator),
             [only] if only.holds(packet, state)? => Judged::Yes,
@@ -462,11 +462,17 @@ impl Program {
     /// The draw that a rule is, where it asks nothing else.
     #[inline]
     pub(crate) fn draw(&self, rule: RuleId) -> Option<u32> {
-        let step = self.step(rule).filter(|step| step.told)?;
-        match self.conditions_of(step) {
+        match self.told(rule)?.1 {
             [Condition::Draw(numerator)] => Some(*numerator),
             _ => None,
         }
+    }
+
+    /// A rule that its conditions tell all of, with them.
+    #[inline]
+    fn told(&self, rule: RuleId) -> Option<(&Step, &[Condition])> {
+        let step = self.step(rule).filter(|step| step.told)?;
+        Some((step, self.conditions_of(step)))
     }
 
     /// The first of some rules that is not known to turn a packet away by its conditions, or the one behind

@@ -35,6 +35,11 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
+    /// Whether NAT draws an ICMP id, as it does in place of a port (`nf_nat_l4proto_unique_tuple`).
+    pub(crate) fn draws_id(&self, random: bool) -> bool {
+        random && self.packet.protocol.is_icmp()
+    }
+
     /// What is known of a question by now.
     pub(crate) fn known(&self, question: &Question) -> Option<bool> {
         self.facts.settle(question, self.state.facts)

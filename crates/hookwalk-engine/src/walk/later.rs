@@ -95,9 +95,6 @@ impl Way<'_> {
     /// another route (kernel: `net/netfilter/nf_nat_core.c`, `nf_nat_packet`; `net/netfilter/nf_nat_proto.c`,
     /// `nf_nat_ipv6_in`).
     pub(super) fn map_again(&self, state: &mut State) -> Move {
-        if !state.translated.has(Translated::DESTINATION) {
-            return Ok(());
-        }
         let step = state.dnat_by.and_then(|rule| self.program.step(rule));
         let target = match step.map(|step| step.go) {
             Some(Go::Target(target)) => self.program.target(target),

@@ -2,8 +2,8 @@
 //!
 //! [`way`] moves one state on until it ends or forks, through the rules of a [`chain`], which [`judge`] looks at
 //! where conditions do not tell, or by a [`passage`] known from before; the [`path`] keeps what it met. [`explore`]
-//! follows all forks and keeps them as a tree, with their [`weights`]; [`merged`] takes over where that tree would grow past its limit;
-//! [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
+//! follows all forks and keeps them as a tree, with their [`weights`]; [`merged`] takes over where that tree would
+//! grow past its limit; [`cases`] reads the tree as cases and outcomes; [`report`] gives the rules their names.
 
 mod after;
 mod cases;

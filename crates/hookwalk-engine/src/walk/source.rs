@@ -130,8 +130,8 @@ impl Way<'_> {
             _ => InterfaceName::LOOPBACK,
         };
         // What is for all of the link or for a group tells no source (`ip_route_input_slow`, `ip_mc_validate_source`).
-        let is_for_many = state.dst.is_multicast()
-            || matches!(self.host.address_type(state.dst), Some(AddressType::Broadcast));
+        let kind = self.host.address_type(state.dst);
+        let is_for_many = matches!(kind, Some(AddressType::Broadcast | AddressType::Multicast));
         let src = if is_for_many { RouteKey::nobody(state.dst) } else { state.dst };
         let key = RouteKey { src, dst: state.src, mark, in_interface, out_interface: None };
         let passes = match routing.is_known().then(|| routing.route(&key)) {

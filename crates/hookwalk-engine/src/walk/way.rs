@@ -318,7 +318,11 @@ impl Way<'_> {
                 return Ok(());
             }
             state.nat_settled = false;
-            if state.looped_back && hook == Hook::Prerouting && state.dnat && state.translated.any() {
+            if state.looped_back
+                && hook == Hook::Prerouting
+                && state.dnat
+                && state.translated.has(Translated::DESTINATION)
+            {
                 self.map_again(state)?;
             }
             if state.tracking != PacketState::New || state.looped_back {

@@ -18,7 +18,7 @@ pub(super) struct Weights {
     many: OnceLock<Vec<Probability>>,
 }
 
-/// So many products fit 128 bits each, or nearly so.
+/// So many are multiplied without being asked for, in memory that is kept.
 const FEW: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
